@@ -1,0 +1,1 @@
+"""Translators between agencies' documents and canonical messages, and the process that runs them."""

@@ -1,0 +1,251 @@
+"""A native document: its bytes, its fingerprint, and its XML read with everything dangerous off.
+
+Owns the limits under which documents are read and the way places in them are named. Never knows a
+particular format, and never opens anything that a document refers to.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
+from functools import cached_property
+from typing import Any
+
+from lxml import etree
+
+from schemas.base import present
+from schemas.errors import Fault, TranslationError
+from schemas.shipment import Identifier, Remark, Scheme
+
+Element = Any  # lxml's element; its stubs do not name the type that its parser returns
+
+# Documents with attachments reach some megabytes; more is refused before it is read.
+MAX_DOCUMENT_BYTES = 20 * 1024 * 1024
+# The deepest customs schema nests 14 deep. libxml2's own limit is 256.
+MAX_DEPTH = 100
+# Warnings are for people; a document with more has one cause.
+MAX_WARNINGS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is known of a document beyond its bytes, so that reading it stays pure.
+
+    `received` is when the adapter first saw it (aware); it stands in where the document names no time.
+    `zone` is the adapter's configured zone, for times that name none.
+    """
+
+    agency: str
+    received: datetime
+    zone: tzinfo = UTC
+
+
+@dataclass
+class Findings:
+    """What was odd (warnings) or wrong (faults) in a document, gathered while it is read."""
+
+    warnings: list[Remark] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def warn(self, code: str, place: str, detail: str) -> None:
+        """Note something that was read all the same."""
+        if len(self.warnings) < MAX_WARNINGS:
+            self.warnings.append(Remark(code=code, pointer=(place or "/")[:512], detail=detail[:512]))
+
+    def fault(self, code: str, place: str, detail: str) -> None:
+        """Note something for which the document will be refused."""
+        self.faults.append(Fault(code, place, detail))
+
+    def settle(self) -> None:
+        """Raise `TranslationError` with every fault, if there is one."""
+        if self.faults:
+            raise TranslationError(self.faults)
+
+
+class Document:
+    """The bytes of one document. XML is parsed once, at first use."""
+
+    def __init__(self, content: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES) -> None:
+        if len(content) > max_bytes:
+            raise TranslationError(
+                [Fault("too-large", "", f"{len(content)} bytes; this adapter reads at most {max_bytes}")]
+            )
+        self.content = content
+
+    @cached_property
+    def sha256(self) -> str:
+        """The document's fingerprint, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @cached_property
+    def looks_like_xml(self) -> bool:
+        """Whether the first character, in whatever encoding, opens a tag."""
+        start = self.content[:512].replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+        return start.startswith(b"<")
+
+    @cached_property
+    def xml(self) -> Element:
+        """The root element.
+
+        Raises:
+            TranslationError: not well-formed, of another encoding than it says, with a document type
+                declaration, or nested too deep.
+        """
+        return parse_xml(self.content)
+
+
+def parse_xml(content: bytes) -> Element:
+    """Parse XML with entities, document type and network off; see `Document.xml` for what is raised."""
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False,
+        remove_comments=True, remove_pis=True,
+    )  # fmt: skip
+    try:
+        root = etree.fromstring(content, parser)
+    except etree.XMLSyntaxError as error:
+        place = f"line {error.lineno}" if error.lineno else ""
+        # libxml2 quotes names out of the document in some of its texts; they help, and are cut short.
+        raise TranslationError([Fault("not-well-formed", place, (error.msg or "empty document")[:200])]) from None
+    except (ValueError, LookupError) as error:
+        raise TranslationError([Fault("not-well-formed", "", str(error)[:200])]) from None
+    docinfo: Any = root.getroottree().docinfo
+    if docinfo.doctype or docinfo.internalDTD is not None:
+        raise TranslationError(
+            [Fault("document-type", "line 1", "a document type declaration is refused: it can carry entities")]
+        )
+    _check_depth(root)
+    return root
+
+
+def _check_depth(root: Element) -> None:
+    depth = 0
+    for event, element in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > MAX_DEPTH:
+            raise TranslationError([Fault("too-deep", f"line {element.sourceline}", f"more than {MAX_DEPTH} levels")])
+
+
+def local_name(element: Element) -> str:
+    """Return an element's name without its namespace."""
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def namespace(element: Element) -> str:
+    """Return an element's namespace, or an empty string."""
+    tag = element.tag
+    return tag[1:].partition("}")[0] if isinstance(tag, str) and tag.startswith("{") else ""
+
+
+def children(element: Element, name: str) -> list[Element]:
+    """Return the child elements of that local name, whatever their namespace."""
+    return [child for child in element if local_name(child) == name]
+
+
+def child(element: Element | None, *names: str) -> Element | None:
+    """Follow local names downwards, taking the first of each; None where one is missing."""
+    for name in names:
+        if element is None:
+            return None
+        element = next((c for c in element if local_name(c) == name), None)
+    return element
+
+
+def text(element: Element | None, *names: str) -> str | None:
+    """Return the trimmed text of an element reached by local names; None where there is none."""
+    found = child(element, *names) if names else element
+    if found is None or found.text is None:
+        return None
+    return " ".join(found.text.split()) or None
+
+
+def long_text(element: Element | None, *names: str, limit: int = 8192) -> str | None:
+    """Return trimmed text with its line breaks kept, cut to `limit` characters."""
+    found = child(element, *names) if names else element
+    if found is None or found.text is None:
+        return None
+    return found.text.strip()[:limit] or None
+
+
+def place_of(element: Element) -> str:
+    """Name an element's place: an XPath of local names, counted where siblings share one, and the line."""
+    steps: list[str] = []
+    here = element
+    while here is not None:
+        name, parent = local_name(here), here.getparent()
+        if parent is not None and len(same := children(parent, name)) > 1:
+            name += f"[{same.index(here) + 1}]"
+        steps.append(name)
+        here = parent
+    return f"/{'/'.join(reversed(steps))} (line {element.sourceline})"
+
+
+def descendants(element: Element, name: str) -> Iterator[Element]:
+    """Yield every element of that local name below `element`, in document order."""
+    return (found for found in element.iter() if local_name(found) == name)
+
+
+_ISO_TIME = re.compile(
+    r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ]?(\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,6})\d*)?)?)?\s*(Z|z|[+-]\d\d:?(?:\d\d)?)?"
+)
+
+
+def read_time(value: str, zone: tzinfo) -> tuple[datetime, bool] | None:
+    """Read a date or date-time in extended or basic ISO 8601; (moment, whether `zone` had to be assumed).
+
+    A date alone is its first instant. None where the text is no such time.
+    """
+    match = _ISO_TIME.fullmatch(value.strip())
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, offset = match.groups()
+    micro = int((fraction or "0").ljust(6, "0"))
+    try:
+        moment = datetime(
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micro, tzinfo=zone
+        )
+        if offset is None:
+            # The offset in force then is fixed now, so that the message says it whoever reads it.
+            return datetime.fromisoformat(moment.isoformat()), True
+        if offset in ("Z", "z"):
+            return moment.replace(tzinfo=UTC), False
+        padded = offset.replace(":", "").ljust(5, "0")
+        return datetime.fromisoformat(moment.replace(tzinfo=None).isoformat() + padded[:3] + ":" + padded[3:]), False
+    except ValueError:
+        return None
+
+
+def read_date(value: str) -> date | None:
+    """Read a calendar date, basic or extended; None where it is none."""
+    found = read_time(value, UTC)
+    return found[0].date() if found else None
+
+
+class Identifiers:
+    """Gathers a document's references: normalised, each once, in order of appearance."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], Identifier] = {}
+
+    def add(self, scheme: Scheme, value: str | None, issuer: str | None = None) -> None:
+        """Take one reference; an absent or blank value is passed over, an over-long one too."""
+        if value is None or not value.strip() or len(value) > 256:
+            return
+        found = Identifier(**present(scheme=scheme, value=value, issuer=issuer))
+        self._seen.setdefault((found.scheme, found.value), found)
+
+    def first(self, *schemes: Scheme) -> str | None:
+        """Return the first value of the first of these schemes that has one."""
+        for scheme in schemes:
+            for (of, value), _ in self._seen.items():
+                if of == scheme:
+                    return value
+        return None
+
+    def __bool__(self) -> bool:
+        return bool(self._seen)
+
+    def as_list(self) -> list[Identifier]:
+        """Return all of them."""
+        return list(self._seen.values())
