@@ -1,0 +1,327 @@
+"""The decision over one message: a pure function of its bytes, the authenticated agency, the agreements,
+what the ledger knows, and the time passed in.
+
+Owns dispositions, views, feed keys and receipts. No I/O, no clock of its own; never settles anything.
+"""
+
+import hashlib
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from broker.agreements import Agreements
+from broker.settings import Limits
+from schemas.codes import container_warning, has_container_form, ucr_warning
+from schemas.envelope import (
+    CONTENT_TYPE,
+    RECEIPT_SCHEMA,
+    AlertMessage,
+    Message,
+    ReceiptMessage,
+    ShipmentMessage,
+    family_of,
+    parse,
+)
+from schemas.errors import Fault, InvalidMessage
+from schemas.receipt import Disposition
+
+_RECEIPT_IDS = uuid.UUID("0c7f1c0e-0b52-5d2b-8e0a-9a3b6c6f8f11")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What came in, and from whom RabbitMQ says. `agency` follows from the queue that only it can fill."""
+
+    body: bytes
+    agency: str
+    lane: str
+    received: datetime
+    redelivered: bool = False
+    message_id: str | None = None
+    type: str | None = None
+    app_id: str | None = None
+    user_id: str | None = None
+    content_type: str | None = None
+    content_encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An arrival after all that can be said without the ledger."""
+
+    arrival: Arrival
+    digest: str
+    id: str
+    type: str | None
+    message: Message | None
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What duplicates are known by: never the id alone, or one agency could suppress another's message."""
+        return (self.arrival.agency, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What the ledger holds of the same agency and id."""
+
+    digest: str
+    disposition: Disposition
+    recipients: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A message as one set of recipients may see it, published once for all of them."""
+
+    recipients: tuple[str, ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of one arrival."""
+
+    examined: Examined
+    disposition: Disposition
+    views: tuple[View, ...] = ()
+    key: str = ""
+    recipients: tuple[tuple[str, str], ...] = ()
+    """(agency, id of the agreement that allows it)"""
+    disclosed: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+    repeated: bool = False
+    """Already recorded before a crash: only the receipt is sent again."""
+    recipient_count: int = 0
+
+    @property
+    def quarantined(self) -> bool:
+        """Whatever reached nobody stands in quarantine, so that nothing confirmed is lost."""
+        return self.disposition not in ("accepted", "duplicate") and not self.repeated
+
+
+def examine(arrival: Arrival, agreements: Agreements, limits: Limits, now: datetime) -> Examined:
+    """Read an arrival and find every fault that needs no ledger. Never raises."""
+    digest = hashlib.sha256(arrival.body).hexdigest()
+    message: Message | None = None
+    faults: list[Fault] = []
+    warnings: list[Fault] = []
+    try:
+        message = parse(arrival.body, max_bytes=limits.message_bytes)
+    except InvalidMessage as error:
+        faults.extend(error.faults)
+    faults += _transfer_faults(arrival, warnings)
+    if message is None:
+        id_, type_ = _readable_id(arrival, digest)
+        return Examined(arrival, digest, id_, type_, None, tuple(faults), tuple(warnings))
+    faults += _identity_faults(arrival, message, agreements)
+    faults += _time_faults(message, limits, now, warnings)
+    if isinstance(message, ShipmentMessage):
+        warnings += _odd_identifiers(message, arrival.body)
+    return Examined(arrival, digest, message.id, message.type, message, tuple(faults), tuple(warnings))
+
+
+def _readable_id(arrival: Arrival, digest: str) -> tuple[str, str | None]:
+    """Find by what name the sender will know a message that is no valid one."""
+    try:
+        content = json.loads(arrival.body)
+    except (ValueError, RecursionError):
+        content = None
+    if isinstance(content, dict):
+        id_, type_ = content.get("id"), content.get("type")
+        if isinstance(id_, str) and 0 < len(id_) <= 128:
+            return id_, type_ if isinstance(type_, str) and 0 < len(type_) <= 64 else None
+    if arrival.message_id and len(arrival.message_id) <= 128:
+        return arrival.message_id, None
+    return f"sha256:{digest}", None
+
+
+def _transfer_faults(arrival: Arrival, warnings: list[Fault]) -> list[Fault]:
+    """The AMQP properties mirror the envelope; what is absent is not missed, what contradicts is refused."""
+    faults: list[Fault] = []
+    given = (arrival.content_type or "").partition(";")[0].strip().lower()
+    if given == "application/json":
+        warnings.append(Fault("content-type", "", f"the content type of a message is {CONTENT_TYPE}"))
+    elif given and given != CONTENT_TYPE:
+        faults.append(Fault("content-type", "", f"the content type of a message is {CONTENT_TYPE}"))
+    if (arrival.content_encoding or "utf-8").lower() not in ("utf-8", "utf8", "identity"):
+        faults.append(Fault("content-encoding", "", "a message is sent as it is: no content encoding but utf-8"))
+    if arrival.user_id not in (None, arrival.agency):
+        faults.append(Fault("user-id", "", "the AMQP user_id is not the agency that owns this exchange"))
+    return faults
+
+
+def _identity_faults(arrival: Arrival, message: Message, agreements: Agreements) -> list[Fault]:
+    faults: list[Fault] = []
+    if message.source != arrival.agency:
+        text = f"the source is the publishing agency, {arrival.agency}; who publishes is who RabbitMQ authenticated"
+        faults.append(Fault("wrong-source", "/source", text))
+    for name, mirror, own in (
+        ("message_id", arrival.message_id, message.id),
+        ("type", arrival.type, message.type),
+        ("app_id", arrival.app_id, message.source),
+    ):
+        if mirror is not None and mirror != own:
+            attribute = {"message_id": "id", "app_id": "source"}.get(name, name)
+            text = f"the AMQP property {name} says otherwise"
+            faults.append(Fault("property-mismatch", f"/{attribute}", text))
+    if isinstance(message, ReceiptMessage):
+        faults.append(Fault("broker-only-type", "/type", "receipts are written by the broker only"))
+    else:
+        if family_of(message.type) != arrival.lane:
+            text = f"published with the routing key {arrival.lane}; this type goes with {family_of(message.type)}"
+            faults.append(Fault("wrong-lane", "/type", text))
+        if not agreements.may_publish(arrival.agency, message.type):
+            faults.append(Fault("not-entitled", "/type", "this agency's entry does not let it publish this type"))
+    for name in ("withheld", "receivedtime"):
+        if getattr(message, name) is not None:
+            faults.append(Fault("broker-only-attribute", f"/{name}", "set by the broker only"))
+    return faults
+
+
+def _time_faults(message: Message, limits: Limits, now: datetime, warnings: list[Fault]) -> list[Fault]:
+    if message.time - now > timedelta(seconds=limits.time_ahead_s):
+        text = f"more than {limits.time_ahead_s:.0f} s in the future: the sender's clock or zone is wrong"
+        return [Fault("time-ahead", "/time", text)]
+    if now - message.time > timedelta(seconds=limits.time_behind_s):
+        warnings.append(Fault("time-behind", "/time", f"more than {limits.time_behind_s:.0f} s in the past"))
+    return []
+
+
+_NORMAL = re.compile(r"[^\sa-z]+")
+
+
+def _odd_identifiers(message: ShipmentMessage, body: bytes) -> list[Fault]:
+    """Check digits and forms are warnings: real data breaks them."""
+    warnings: list[Fault] = []
+    for index, identifier in enumerate(message.data.identifiers):
+        odd = None
+        if identifier.scheme == "container":
+            odd = container_warning(identifier.value)
+        elif identifier.scheme == "ucr":
+            odd = ucr_warning(identifier.value)
+        if odd is not None:
+            warnings.append(Fault("odd-identifier", f"/data/identifiers/{index}/value", odd))
+        if identifier.value.encode() not in body:
+            text = "identifiers are written in upper case without blanks; it was read as if it were"
+            warnings.append(Fault("not-normalised", f"/data/identifiers/{index}/value", text))
+    for index, equipment in enumerate(message.data.equipment or ()):
+        if has_container_form(equipment.number) and (odd := container_warning(equipment.number)):
+            warnings.append(Fault("odd-identifier", f"/data/equipment/{index}/number", odd))
+    return warnings
+
+
+def decide(examined: Examined, earlier: Earlier | None, agreements: Agreements, now: datetime) -> Decision:
+    """Decide over one message.
+
+    `earlier` is what the ledger (or the work under way) holds of the same agency and id: the accepted
+    message if there is one; for a delivery that RabbitMQ marks as a repeat, also any other end of the
+    same bytes.
+    """
+    message, warnings = examined.message, examined.warnings
+    if earlier is not None and earlier.digest == examined.digest:
+        if examined.arrival.redelivered:
+            # Recorded before a crash, not yet acknowledged: its sender may not have heard.
+            return Decision(
+                examined,
+                earlier.disposition,
+                faults=examined.faults,
+                warnings=warnings,
+                repeated=True,
+                recipient_count=earlier.recipients,
+            )
+        return Decision(examined, "duplicate", warnings=warnings)
+    if message is None or examined.faults:
+        return Decision(examined, "refused", faults=examined.faults, warnings=warnings)
+    if earlier is not None and earlier.disposition == "accepted":
+        text = "a message of this source and id was accepted before with other content; a correction has a new id"
+        return Decision(examined, "conflict", faults=(Fault("conflict", "/id", text),), warnings=warnings)
+    if message.expires is not None and message.expires <= now:
+        text = "it had expired when it was decided"
+        return Decision(examined, "expired", faults=(Fault("expired", "/expires", text),), warnings=warnings)
+    allowed = agreements.recipients(message.source, message.type, message.marking, message.audience, now.date())
+    if not allowed:
+        text = "no agreement lets anybody receive it; cbm explain tells for each agency why"
+        return Decision(examined, "undeliverable", faults=(Fault("no-recipient", "", text),), warnings=warnings)
+    return Decision(
+        examined,
+        "accepted",
+        views=(View(tuple(allowed), examined.arrival.body),),
+        key=feed_key(message),
+        recipients=tuple((agency, agreement.id) for agency, agreement in allowed.items()),
+        disclosed=tuple(agency for agency, agreement in allowed.items() if agreement.disclose),
+        warnings=warnings,
+        recipient_count=len(allowed),
+    )
+
+
+def feed_key(message: Message) -> str:
+    """Return the key under which feeds carry a message; `-` stands for what is unknown."""
+    if isinstance(message, ReceiptMessage):
+        return message.type
+    place = message.data.place
+    locode = place.locode if place is not None else None
+    country = place.country if place is not None else None
+    where = f"{country or (locode[:2] if locode else '-')}.{locode or '-'}"
+    if isinstance(message, AlertMessage):
+        return f"{message.type}.{(message.data.severity or '-').lower()}.{where}"
+    return f"{message.type}.{where}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptNote:
+    """A receipt ready to be published to the sender's feed."""
+
+    id: str
+    type: str
+    body: bytes
+    traceparent: str | None
+
+
+def receipt_of(decision: Decision, node: str, now: datetime) -> ReceiptNote:
+    """Write the receipt of a decision. Its id follows from the decision, so a repeated one is known as such.
+
+    Built as plain JSON: it is made for every message, and a test reads it back through the schema.
+    """
+    examined, disposition = decision.examined, decision.disposition
+    message = examined.message
+    id_ = str(uuid.uuid5(_RECEIPT_IDS, f"{examined.key} {examined.digest} {disposition}"))
+    type_ = f"receipt.{disposition}"
+    data: dict[str, Any] = {"disposition": disposition, "of": {"id": examined.id}}
+    if examined.type is not None:
+        data["of"]["type"] = examined.type
+    if decision.faults:
+        data["faults"] = [fault.as_json() for fault in decision.faults]
+    if decision.warnings:
+        data["warnings"] = [fault.as_json() for fault in decision.warnings]
+    if disposition == "accepted":
+        data["recipients"] = decision.recipient_count
+    if decision.disclosed:
+        data["recipient_ids"] = decision.disclosed
+    event = {
+        "specversion": "1.0",
+        "id": id_,
+        "source": f"urn:cbm:node:{node}",
+        "type": type_,
+        "subject": message.subject if message is not None else examined.id,
+        "time": now,
+        "datacontenttype": "application/json",
+        "dataschema": RECEIPT_SCHEMA,
+        "correlationid": message.correlationid if message is not None and message.correlationid else examined.id,
+        "causationid": examined.id,
+    }
+    traceparent = message.traceparent if message is not None else None
+    if traceparent is not None:
+        event["traceparent"] = traceparent
+    if message is not None and message.test is not None:
+        event["test"] = message.test
+    event["data"] = data
+    return ReceiptNote(id_, type_, orjson.dumps(event, option=orjson.OPT_UTC_Z), traceparent)
