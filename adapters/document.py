@@ -53,6 +53,15 @@ class Findings:
         if len(self.warnings) < MAX_WARNINGS:
             self.warnings.append(Remark(code=code, pointer=(place or "/")[:512], detail=detail[:512]))
 
+    def warn_at(self, code: str, element: Element, detail: str, name: str = "") -> None:
+        """Note something odd about an element, or about its child `name`.
+
+        Its place is only worked out while there is room for a warning: that takes as long as the element
+        has siblings, and a hostile document has a great many.
+        """
+        if len(self.warnings) < MAX_WARNINGS:
+            self.warn(code, place_of(element) + (f"/{name}" if name else ""), detail)
+
     def fault(self, code: str, place: str, detail: str) -> None:
         """Note something for which the document will be refused."""
         self.faults.append(Fault(code, place, detail))
