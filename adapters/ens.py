@@ -1,0 +1,402 @@
+"""Reads the EU/UK Import Control System: entry summary declarations, and what customs answers to them.
+
+Owns the mapping of CC315A (declared), CC313A (amended), CC328A and CC304A (accepted), CC316A and CC305A
+(rejected) and CC351A (advanced intervention) to shipment messages. Form and business rules are judged in
+`ens_form` and `ens_rules`; what they find is a warning here, never a refusal. Never writes: a CC351A asks
+for the moments at which the declaration was submitted and registered, which no message of ours carries.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from adapters.document import (
+    Document,
+    Element,
+    Findings,
+    Identifiers,
+    Origin,
+    child,
+    children,
+    local_name,
+    namespace,
+    place_of,
+    read_time,
+)
+from adapters.ens_check import check_message, messages_of
+from adapters.ens_codes import (
+    AIR,
+    CERTIFICATES,
+    FERRY,
+    MODES,
+    NAMESPACE_PREFIX,
+    RAIL,
+    ROAD,
+    SEA,
+    SHIP,
+    STRUCTURES,
+    TRADERS,
+    TRANSPORT_DOCUMENTS,
+    UNPACKED,
+    document_type,
+)  # fmt: skip
+from adapters.ens_rules import value
+from adapters.translator import Draft, Reading, Translator
+from schemas import Message, Shipment
+from schemas.base import present
+from schemas.codes import container_warning, has_container_form, is_country, is_locode, normal_identifier
+from schemas.errors import Fault, TranslationError
+from schemas.shipment import Decision, Equipment, Goods, Means, Party, Place, Scheme, Transport
+from schemas.shipment import Document as Accompanying
+
+# HMRC allows 999 items; ten times that is no declaration, and would not fit a message either.
+MAX_ITEMS = 9999
+_SIGNATURE = re.compile(rb"<(?:[\w.-]+:)?CC3(?:0[45]|1[356]|28|51)A[\s/>]")
+_MASS = re.compile(r"\+?(?:[0-9]{1,15}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
+_SUBJECTS: tuple[Scheme, ...] = ("ucr", "mrn", "transport-document", "lrn", "certificate", "container", "other")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a message of the ICS tells: the event, the element of its moment, the outcome decided."""
+
+    event: str
+    moment: str
+    outcome: str | None = None
+
+
+_KINDS = {
+    "CC315A": _Kind("shipment.declared", "DecDatTimHEA114"),
+    "CC313A": _Kind("shipment.amended", "DatTimAmeHEA113"),
+    "CC328A": _Kind("shipment.declared", "DecRegDatTimHEA115", "accepted"),
+    "CC304A": _Kind("shipment.amended", "AmeAccDatTimHEA111", "accepted"),
+    "CC316A": _Kind("shipment.rejected", "DecRejDatTimHEA116", "rejected"),
+    "CC305A": _Kind("shipment.rejected", "AmeRejDatTimHEA112", "rejected"),
+    "CC351A": _Kind("shipment.held", "NotDatTimHEA104", "held"),
+}
+
+
+class EntrySummary:
+    """ICS messages, bare or in an envelope (SOAP, or the bodies of HMRC's interfaces), whatever the prefix."""
+
+    name = "ens"
+    title = "Entry summary declaration (EU/UK ICS: CC315A, CC313A and the answers to them)"
+    can_read = True
+    can_write = False
+    suffix = ".xml"
+
+    def recognise(self, document: Document) -> float:
+        """Certain of a root or content in the ICS name space; less so by name alone, or if it cannot be parsed."""
+        if not document.looks_like_xml:
+            return 0.0
+        try:
+            found = messages_of(document.xml)
+        except TranslationError:
+            return 0.5 if _SIGNATURE.search(document.content[:4096].replace(b"\x00", b"")) else 0.0
+        if not found:
+            return 0.0
+        return 1.0 if namespace(found[0]).startswith(NAMESPACE_PREFIX) else 0.8
+
+    def read(self, document: Document, origin: Origin) -> Reading:
+        """Read every ICS message of the document; a CC351A makes one message for each intervention."""
+        found = messages_of(document.xml)
+        findings = Findings()
+        if not found:
+            findings.fault("not-ens", place_of(document.xml), f"holds none of {', '.join(STRUCTURES)}")
+        drafts = [draft for message in found for draft in _Reader(message, origin, findings).drafts()]
+        findings.settle()
+        return Reading(tuple(drafts), tuple(findings.warnings))
+
+    def write(self, message: Message) -> bytes:
+        """Refuse: see the module on why a CC351A cannot be written."""
+        raise TranslationError([Fault("not-writable", "/type", "the entry summary formats are read, not written")])
+
+
+class _Reader:
+    """One ICS message on its way into drafts."""
+
+    def __init__(self, message: Element, origin: Origin, findings: Findings) -> None:
+        self.root = message
+        self.origin = origin
+        self.findings = findings
+        self.kind = _KINDS[local_name(message)]
+        self.header = child(message, "HEAHEA")
+        self.items: list[Element] = children(message, "GOOITEGDS")
+        self.identifiers = Identifiers()
+        self.mode = self._head("TraModAtBorHEA76")
+
+    def drafts(self) -> list[Draft]:
+        """Return the drafts; what makes the message illegible is among the findings' faults instead."""
+        before = len(self.findings.faults)
+        self._judge()
+        if len(self.findings.faults) > before:
+            return []
+        self._gather_identifiers()
+        subject = self.identifiers.first(*_SUBJECTS)
+        if subject is None:
+            self.findings.fault(
+                "no-reference", place_of(self.root), "neither RefNumHEA4, DocNumHEA5 nor ComRefNumHEA, nor a document"
+            )
+            return []
+        issued, occurred, assumed = self._moments()
+        body = present(
+            identifiers=self.identifiers.as_list(), occurred=occurred, zone_assumed=assumed, place=self._place(),
+            transport=self._transport(), parties=self._parties(), goods=[self._goods(item) for item in self.items],
+            equipment=self._equipment(), documents=self._documents(),
+        )  # fmt: skip
+        attributes = present(
+            correlationid=value(self.root, "CorIdeMES25"),
+            test=True if value(self.root, "TesIndMES18") == "1" else None,
+        )
+        for fault in check_message(self.root):
+            self.findings.warn(fault.code, fault.pointer, fault.detail)
+        return [
+            Draft(self.kind.event, subject, issued, Shipment(**body | present(decision=decision)), attributes)
+            for decision in self._decisions()
+        ]
+
+    def _judge(self) -> None:
+        """Find what leaves nothing to read, or two things that cannot both be true."""
+        if self.header is None:
+            self.findings.fault("missing", place_of(self.root), "the header, HEAHEA, is not there")
+        if len(self.items) > MAX_ITEMS:
+            self.findings.fault("too-many-items", place_of(self.root), f"more than {MAX_ITEMS} goods items")
+        if len(headers := children(self.root, "HEAHEA")) > 1:
+            self.findings.fault("contradictory", place_of(headers[1]), "a second header: which one holds is not told")
+        for name in ("RefNumHEA4", "DocNumHEA5", "ComRefNumHEA"):
+            told = children(self.header, name) if self.header is not None else []
+            if len({normal_identifier(field.text or "") for field in told}) > 1:
+                self.findings.fault("contradictory", place_of(told[1]), "a second reference, other than the first")
+        kind = value(self.root, "MesTypMES20")
+        if kind is not None and kind != local_name(self.root):
+            place = place_of(child(self.root, "MesTypMES20"))
+            self.findings.warn("message-type", place, "the message type is not that of the root, which holds")
+
+    def _head(self, name: str) -> str | None:
+        return value(self.header, name) if self.header is not None else None
+
+    # References.
+
+    def _gather_identifiers(self) -> None:
+        add = self.identifiers.add
+        declarant = value(child(self.root, "PERLODSUMDEC"), "TINPLD1")
+        add("ucr", self._head("ComRefNumHEA"))
+        add("mrn", self._head("DocNumHEA5"))
+        add("lrn", self._head("RefNumHEA4"), declarant)
+        for item in self.items:
+            add("ucr", value(item, "ComRefNumGIM1"))
+            for produced in children(item, "PRODOCDC2"):
+                add(_scheme(value(produced, "DocTypDC21") or ""), value(produced, "DocRefDC23"))
+            for container in children(item, "CONNR2"):
+                self._add_container(child(container, "ConNumNR21"))
+            for means in children(item, "IDEMEATRAGI970"):
+                # By rail and road these are wagons and vehicles; of ships and aircraft they name the conveyance.
+                on_land = self.mode in {RAIL, ROAD, *FERRY}
+                add("equipment" if on_land else "other", value(means, "IdeMeaTraGIMEATRA971"))
+        for seal in children(self.root, "SEAID529"):
+            add("seal", value(seal, "SeaIdSEAID530"))
+
+    def _add_container(self, field: Element | None) -> None:
+        number = normal_identifier(field.text or "") if field is not None else ""
+        if not number:
+            return
+        if (oddity := container_warning(number)) is not None:
+            self.findings.warn("container-number", place_of(field), oddity)
+        self.identifiers.add("container" if has_container_form(number) else "equipment", number)
+
+    # Times.
+
+    def _moments(self) -> tuple[datetime, datetime, bool | None]:
+        """When the message was prepared, when its event happened, and whether a zone had to be assumed."""
+        prepared, time = value(self.root, "DatOfPreMES9"), value(self.root, "TimOfPreMES10")
+        century = "20" if prepared is not None and len(prepared) == 6 else ""
+        issued = self._time(f"{century}{prepared}{time or ''}", "DatOfPreMES9") if prepared else None
+        told = self._head(self.kind.moment)
+        occurred = self._time(told, self.kind.moment) if told else None
+        first, second = issued or occurred, occurred or issued
+        if first is None or second is None:
+            self.findings.warn("no-time", place_of(self.root), "no time can be read: that of receipt stands in")
+            return self.origin.received, self.origin.received, None
+        return first, second, True
+
+    def _time(self, text: str, name: str) -> datetime | None:
+        found = read_time(text, self.origin.zone)
+        if found is None:
+            self.findings.warn("time", place_of(self.root), f"{name} is no date and time, and is left out")
+            return None
+        return found[0]
+
+    # What, where, who.
+
+    def _place(self) -> Place | None:
+        """The place of unloading, at the office of first entry."""
+        told = child(self.header, "PlaUnlGOOITE334")
+        if told is None:
+            places = [found for item in self.items if (found := child(item, "PlaUnlGOOITE333")) is not None]
+            told = places[0] if len({normal_identifier(place.text or "") for place in places}) == 1 else None
+        office = value(child(self.root, "CUSOFFFENT730"), "RefNumCUSOFFFENT731")
+        fields: dict[str, Any] = {"facility": _short(office)}
+        name = " ".join((told.text or "").split()) if told is not None else ""
+        code = name.upper()
+        if name and not is_country(code[:2]):
+            self.findings.warn("place", place_of(told), "a place begins with a UN/LOCODE or a country code")
+            fields["name"] = _short(name)
+        elif len(code) == 5 and is_locode(code):
+            fields |= {"locode": code, "country": code[:2]}
+        elif name:
+            fields |= {"country": code[:2], "name": _short(name)}
+        if "country" not in fields and office is not None and is_country(office[:2].upper()):
+            fields["country"] = office[:2].upper()
+        found = present(**fields)
+        return Place(**found) if found else None
+
+    def _transport(self) -> Transport | None:
+        carrier = child(self.root, "TRACARENT601")
+        names = TRADERS["TRACARENT601"]
+        found = present(
+            mode=self._rec19_mode(),
+            means=self._means(),
+            voyage=_short(self._head("ConRefNumHEA")),
+            carrier=_short(value(carrier, names.tin) or value(carrier, names.address[0])),
+        )
+        return Transport(**found) if found else None
+
+    def _rec19_mode(self) -> str | None:
+        if self.mode in FERRY:
+            return SEA
+        return self.mode if self.mode in MODES else None
+
+    def _means(self) -> Means | None:
+        identity = self._head("IdeOfMeaOfTraCroHEA85")
+        if identity is None:
+            told = {
+                value(means, "IdeMeaTraGIMEATRA971")
+                for item in self.items
+                for means in children(item, "IDEMEATRAGI970")
+            }
+            identity = told.pop() if len(told) == 1 else None
+        if identity is None:
+            return None
+        digits = len(identity) if re.fullmatch(r"[0-9]+", identity, re.ASCII) else 0
+        by_mode = {RAIL: "wagon", ROAD: "registration", AIR: "flight"} | dict.fromkeys(FERRY, "registration")
+        ship = {7: "imo", 8: "eni"}.get(digits, "name")
+        return Means(scheme=ship if self.mode in SHIP else by_mode.get(self.mode or "", "name"), value=identity[:512])
+
+    def _parties(self) -> list[Party]:
+        groups = [group for parent in (self.root, *self.items) for group in parent if local_name(group) in TRADERS]
+        parties = [party for group in groups if (party := self._party(group)) is not None]
+        return list(dict.fromkeys(parties))
+
+    def _party(self, group: Element) -> Party | None:
+        trader = TRADERS[local_name(group)]
+        name, street, postcode, city, country = (value(group, field) for field in trader.address)
+        if country is not None and not is_country(country):
+            self.findings.warn("country", place_of(group), "the country is no ISO 3166-1 code, and is left out")
+            country = None
+        found = present(
+            name=_short(name), id=_short(value(group, trader.tin)), country=country,
+            address=_short(", ".join(part for part in (street, postcode, city) if part)),
+        )  # fmt: skip
+        return Party(role=trader.role, **found) if found else None
+
+    def _goods(self, item: Element) -> Goods:
+        mass, number = value(item, "GroMasGDS46"), value(item, "IteNumGDS7")
+        if mass is not None and _MASS.fullmatch(mass) is None:
+            self.findings.warn(
+                "mass", place_of(item), "the gross mass is no decimal number of kilograms, and is left out"
+            )
+            mass = None
+        hs, un_number = value(child(item, "COMCODGODITM"), "ComNomCMD1"), value(item, "UNDanGooCodGDI1")
+        if hs is not None and re.fullmatch(r"[0-9]{2,14}", hs, re.ASCII) is None:
+            self.findings.warn(
+                "commodity", place_of(item), "the commodity code has other than 2 to 14 digits: left out"
+            )
+            hs = None
+        if un_number is not None and re.fullmatch(r"[0-9]{4}", un_number, re.ASCII) is None:
+            self.findings.warn("un-number", place_of(item), "the UN number has other than four digits: left out")
+            un_number = None
+        return Goods(
+            **present(
+                item=int(number) if number and _COUNT.fullmatch(number) else None,
+                hs=hs, description=_cut(value(item, "GooDesGDS23"), 8192),
+                gross_mass_kg=float(mass) if mass else None, packages=_packages(item), un_number=un_number,
+            )
+        )  # fmt: skip
+
+    def _equipment(self) -> list[Equipment]:
+        """The containers; the seals only where there is one container that they can be on."""
+        numbers = [i.value for i in self.identifiers.as_list() if i.scheme == "container"]
+        seals = [i.value for i in self.identifiers.as_list() if i.scheme == "seal"] if len(numbers) == 1 else []
+        return [Equipment(**present(number=number, seals=seals)) for number in numbers]
+
+    def _documents(self) -> list[Accompanying]:
+        found: dict[tuple[str | None, str], Accompanying] = {}
+        for item in self.items:
+            for produced in children(item, "PRODOCDC2"):
+                type_, id_ = value(produced, "DocTypDC21"), value(produced, "DocRefDC23")
+                if id_ is not None:
+                    document = Accompanying(**present(type=_short(type_), id=_short(id_)))
+                    found.setdefault((document.type, document.id), document)
+        return list(found.values())
+
+    # Decisions.
+
+    def _decisions(self) -> list[Decision | None]:
+        """What customs decided: nothing in a declaration, and one decision for each intervention."""
+        if self.kind.outcome is None:
+            return [None]
+        authority = value(child(self.root, "CUSOFFFENT730"), "RefNumCUSOFFFENT731") or value(self.root, "MesSenMES3")
+        interventions = children(self.root, "CUSINT632")
+        if interventions:
+            return [self._intervention(authority, told) for told in interventions]
+        told = present(authority=_short(authority), reason=_cut(self._reasons(), 8192))
+        return [Decision(outcome=self.kind.outcome, **told)]
+
+    def _intervention(self, authority: str | None, told: Element) -> Decision:
+        item = value(told, "IteNumConCUSINT668")
+        reason = ": ".join(filter(None, (value(told, "CusIntCodCUSINT665"), value(told, "CusIntTexCUSINT666"))))
+        found = present(
+            authority=_short(authority),
+            item=int(item) if item and _COUNT.fullmatch(item) else None,
+            reason=_cut(reason, 8192),
+        )
+        return Decision(outcome="held", **found)
+
+    def _reasons(self) -> str:
+        """Why it was rejected, without the values at fault: those are cargo data."""
+        told = [self._head(name) for name in ("DecRejReaHEA252", "AmeRejMotCodHEA604", "AmeRejMotTexHEA605")]
+        for error in children(self.root, "FUNERRER1"):
+            parts = [value(error, name) for name in ("ErrTypER11", "ErrReaER13", "ErrPoiER12")]
+            told.append(" ".join(filter(None, parts)))
+        return "; ".join(filter(None, told))
+
+
+def _scheme(code: str) -> Scheme:
+    kind = document_type(code.upper())
+    if kind in TRANSPORT_DOCUMENTS:
+        return "transport-document"
+    return "certificate" if kind in CERTIFICATES else "other"
+
+
+def _packages(item: Element) -> int | None:
+    """How many there are: packages, or pieces where goods are unpacked; None where none are counted."""
+    total: int | None = None
+    for package in children(item, "PACGS2"):
+        unpacked = value(package, "KinOfPacGS23") in UNPACKED
+        counted = value(package, "NumOfPieGS25" if unpacked else "NumOfPacGS24")
+        if counted is not None and _COUNT.fullmatch(counted):
+            total = (total or 0) + int(counted)
+    return total if total is None or total <= 10**9 else None
+
+
+def _short(text: str | None) -> str | None:
+    return _cut(text, 512)
+
+
+def _cut(text: str | None, limit: int) -> str | None:
+    return text[:limit] or None if text is not None else None
+
+
+TRANSLATORS: tuple[Translator, ...] = (EntrySummary(),)
