@@ -1,0 +1,9 @@
+"""The translators of the WCO Data Model, for customs.
+
+Owns the list of them. Never reads a document itself.
+"""
+
+from adapters.translator import Translator
+from adapters.wco_dec import Declarations
+
+TRANSLATORS: tuple[Translator, ...] = (Declarations(),)

@@ -1,0 +1,181 @@
+"""Reads customs declarations: WCO Data Model 3.6, DEC, in the profile DMS 2.
+
+Owns what a declaration's function makes of it (declared, amended, withdrawn, arrived) and its subject.
+Never judges a declaration: whether codes and amounts are right is the customs office's business.
+"""
+
+import re
+
+from adapters.document import (
+    Document,
+    Element,
+    Findings,
+    Identifiers,
+    Origin,
+    child,
+    local_name,
+    namespace,
+    place_of,
+    text,
+)
+from adapters.translator import Draft, Reading
+from adapters.wco_codes import (
+    DEC,
+    DECLARED_FUNCTIONS,
+    METADATA,
+    REPEATED_FUNCTIONS,
+    REQUEST_FUNCTION,
+    REQUEST_TYPES,
+    WITHDRAWN_FUNCTIONS,
+)
+from adapters.wco_goods import read_goods
+from adapters.wco_parts import (
+    payloads,
+    read_documents,
+    read_equipment,
+    read_identifiers,
+    read_parties,
+    read_place,
+    read_transport,
+)
+from adapters.wco_values import moment
+from schemas import Message, Shipment
+from schemas.base import present
+from schemas.errors import Fault, TranslationError
+from schemas.shipment import Scheme
+
+# The consignment's key, best first: what most documents about it share.
+KEYS: tuple[Scheme, ...] = (
+    "ucr", "mrn", "transport-document", "lrn", "certificate", "container", "other", "equipment", "seal",
+)  # fmt: skip
+
+
+class Declarations:
+    """WCO DEC. A file may hold several declarations; each becomes one message."""
+
+    name = "wco-dec"
+    title = "WCO Data Model 3.6 declaration (DEC)"
+    can_read = True
+    can_write = False
+    suffix = ".xml"
+
+    def recognise(self, document: Document) -> float:
+        """Go by the Declaration element and its wrapper; of broken XML by the names in its first part."""
+        return recognise_wco(document, "Declaration", "DEC", DEC)
+
+    def read(self, document: Document, origin: Origin) -> Reading:
+        """Read every declaration; a fault in one refuses the file, as its sender will send it whole again."""
+        root, findings = document.xml, Findings()
+        declarations = payloads(root, "Declaration")
+        if not declarations:
+            findings.fault("no-declaration", place_of(root), "there is no Declaration in it")
+        for declaration in declarations:
+            check_namespaces(declaration, DEC, findings)
+        drafts = [_draft(declaration, findings, origin) for declaration in declarations]
+        findings.settle()
+        return Reading(tuple(draft for draft in drafts if draft is not None), tuple(findings.warnings))
+
+    def write(self, message: Message) -> bytes:
+        """Refuse: a declaration is the trader's to make."""
+        raise TranslationError([Fault("cannot-write", "", "wco-dec is read only")])
+
+
+def recognise_wco(document: Document, payload: str, type_name: str, uri: str) -> float:
+    """Say how sure it is that a document is MetaData with such a payload, or the bare payload."""
+    if not document.looks_like_xml:
+        return 0.0
+    try:
+        root = document.xml
+    except TranslationError:
+        start = document.content[:8192].replace(b"\x00", b"")
+        wrapped = b"urn:wco:datamodel:" in start or b"WCODataModelVersionCode" in start
+        return 0.7 if wrapped and re.search(rf"<(\w+:)?{payload}[\s>]".encode(), start) else 0.0
+    if local_name(root) == payload:
+        if namespace(root) == uri:
+            return 1.0
+        return 0.6 if not namespace(root) and child(root, "FunctionCode") is not None else 0.0
+    found = payloads(root, payload)
+    if found:
+        return 1.0 if namespace(found[0]) in (uri, "") else 0.9
+    named = namespace(root) == METADATA and text(root, "WCOTypeName") == type_name
+    return 0.8 if named else 0.0
+
+
+def check_namespaces(element: Element, uri: str, findings: Findings) -> None:
+    """Warn of a payload or wrapper whose namespace is not the profile's: read by local name all the same."""
+    given = namespace(element)
+    if given != uri:
+        said = "another namespace than" if given else "no namespace instead of"
+        findings.warn("namespace", place_of(element), f"{said} {uri}")
+    wrapper = element.getparent()
+    if wrapper is not None and local_name(wrapper) != "MetaData":
+        findings.warn("wrapper", place_of(wrapper), "the prefix has run into the name MetaData")
+
+
+def subject_of(identifiers: Identifiers) -> str:
+    """Return the consignment's key, best scheme first."""
+    return (identifiers.first(*KEYS) or "")[:256]
+
+
+def _draft(declaration: Element, findings: Findings, origin: Origin) -> Draft | None:
+    type_ = _type(declaration, findings)
+    identifiers = read_identifiers(declaration, findings)
+    if not identifiers:
+        findings.fault(
+            "no-identifier", place_of(declaration), "none of UCR, ID, FunctionalReferenceID, document or equipment"
+        )
+    issued = moment(child(declaration, "IssueDateTime"), findings, origin)
+    happened = moment(child(declaration, "AcceptanceDateTime"), findings, origin) or issued
+    occurred, assumed = happened or (origin.received, False)
+    if not identifiers or type_ is None:
+        return None
+    body = Shipment(
+        identifiers=identifiers.as_list(),
+        occurred=occurred,
+        **present(
+            zone_assumed=assumed or None,
+            place=read_place(declaration, findings),
+            transport=read_transport(declaration, findings),
+            parties=read_parties(declaration, findings),
+            goods=read_goods(declaration, findings),
+            equipment=read_equipment(declaration),
+            documents=read_documents(declaration),
+        ),
+    )
+    return Draft(type_, subject_of(identifiers), issued[0] if issued else origin.received, body)
+
+
+def _type(declaration: Element, findings: Findings) -> str | None:
+    element = child(declaration, "FunctionCode")
+    code = text(element)
+    if element is None or code is None:
+        findings.warn(
+            "function-missing", place_of(declaration), "FunctionCode (WCO 017) is mandatory; read as an original"
+        )
+        return "shipment.declared"
+    if re.fullmatch(r"0*[1-9][0-9]?", code) is None:
+        findings.fault("function-code", place_of(element), "FunctionCode (WCO 017) is a number of UNTDID 1225")
+        return None
+    code = code.lstrip("0")
+    if code == REQUEST_FUNCTION:
+        return _request_type(declaration, element, findings)
+    if code in REPEATED_FUNCTIONS:
+        findings.warn("repeated", place_of(element), f"function {code}: a copy of what was sent before")
+        return "shipment.declared"
+    if code in DECLARED_FUNCTIONS:
+        return "shipment.declared"
+    return "shipment.withdrawn" if code in WITHDRAWN_FUNCTIONS else "shipment.amended"
+
+
+def _request_type(declaration: Element, element: Element, findings: Findings) -> str:
+    kind = (text(declaration, "TypeCode") or "").upper()
+    type_ = REQUEST_TYPES.get(kind)
+    if type_ is not None:
+        return type_
+    # An additional message of a kind unknown here still changes what was declared.
+    findings.warn(
+        "request-type",
+        place_of(element),
+        f"function 13 with a TypeCode other than {', '.join(REQUEST_TYPES)}; read as an amendment",
+    )
+    return "shipment.amended"

@@ -1,0 +1,280 @@
+"""The parts of a WCO Declaration element as canonical fields: references, goods, places, parties.
+
+Owns the mapping of each element by local name, for declarations and for the declaration data inside
+responses. Never decides what kind of event it is, and never sees the wrapper.
+"""
+
+import re
+
+from adapters.document import (
+    Element,
+    Findings,
+    Identifiers,
+    child,
+    children,
+    local_name,
+    place_of,
+    text,
+)
+from adapters.wco_codes import (
+    AUTHORISATIONS,
+    COMMERCIAL_DOCUMENTS,
+    ITEM_PARTIES,
+    MEANS_SCHEMES,
+    PARTIES,
+    PREVIOUS_DOCUMENTS,
+    TRANSPORT_DOCUMENTS,
+)
+from adapters.wco_goods import goods_items
+from adapters.wco_values import MAX_TEXT, country, short
+from schemas.base import present
+from schemas.codes import container_warning, has_container_form, is_locode, normal_identifier, ucr_warning
+from schemas.shipment import Document, Equipment, Means, Party, Place, Scheme, Transport
+
+_MAX_IDENTIFIER = 256
+
+
+def payloads(root: Element, name: str) -> list[Element]:
+    """Return the elements of that local name that a MetaData wrapper holds, or the root if it is one itself.
+
+    The wrapper may itself be wrapped (requests of a gateway, SOAP), and exporting tools have been seen
+    to run its prefix into its name: what ends in MetaData is taken for it.
+    """
+    if local_name(root) == name:
+        return [root]
+    return [
+        found
+        for wrapper in root.iter()
+        if local_name(wrapper).endswith("MetaData")
+        for found in wrapper
+        if local_name(found) == name
+    ]
+
+
+def read_identifiers(declaration: Element, findings: Findings) -> Identifiers:
+    """Gather the references of a declaration, its own numbers first."""
+    found = Identifiers()
+    _add(found, "mrn", child(declaration, "ID"), findings)
+    _add(found, "lrn", child(declaration, "FunctionalReferenceID"), findings)
+    shipment = child(declaration, "GoodsShipment")
+    if shipment is None:
+        for document in children(declaration, "AdditionalDocument"):
+            _add_document(found, document, findings)
+        return found
+    levels = [declaration, shipment, *children(shipment, "GovernmentAgencyGoodsItem")]
+    for level in levels:
+        if (ucr := child(level, "UCR", "ID")) is not None:
+            _add(found, "ucr", ucr, findings)
+        _add(found, "other", child(level, "UCR", "TraderAssignedReferenceID"), findings)
+    for level in levels:
+        for document in children(level, "PreviousDocument"):
+            kind = (text(document, "TypeCode") or "").upper()
+            scheme = PREVIOUS_DOCUMENTS.get(kind)
+            if scheme is None:
+                scheme = "transport-document" if _number(kind) in TRANSPORT_DOCUMENTS else "other"
+            _add(found, scheme, child(document, "ID"), findings)
+    for level in levels:
+        for document in children(level, "AdditionalDocument"):
+            _add_document(found, document, findings)
+    _add(found, "other", child(shipment, "Invoice", "ID"), findings)
+    for element in _equipment_elements(shipment):
+        number = child(element, "ID")
+        if value := text(number):
+            container = has_container_form(normal_identifier(value))
+            _add(found, "container" if container else "equipment", number, findings)
+        for seal in children(element, "Seal"):
+            _add(found, "seal", child(seal, "ID"), findings)
+    return found
+
+
+def _add(found: Identifiers, scheme: Scheme, element: Element | None, findings: Findings) -> None:
+    value = text(element)
+    if element is None or value is None:
+        return
+    if len(value) > _MAX_IDENTIFIER:
+        findings.warn("too-long", place_of(element), f"a reference has at most {_MAX_IDENTIFIER} characters")
+        return
+    odd = None
+    if scheme == "container":
+        odd = container_warning(normal_identifier(value))
+    elif scheme == "ucr" and local_name(element.getparent()) == "UCR":
+        odd = ucr_warning(normal_identifier(value))
+    if odd is not None:
+        findings.warn(scheme, place_of(element), odd)
+    found.add(scheme, value)
+
+
+def _add_document(found: Identifiers, document: Element, findings: Findings) -> None:
+    """A certificate, unless its type says that it is a contract of carriage, a commercial paper or an authorisation."""
+    kind = document_type(document) or ""
+    if kind in AUTHORISATIONS or _number(kind) in COMMERCIAL_DOCUMENTS:
+        scheme: Scheme = "other"
+    elif _number(kind) in TRANSPORT_DOCUMENTS:
+        scheme = "transport-document"
+    else:
+        scheme = "certificate"
+    _add(found, scheme, child(document, "ID"), findings)
+
+
+def document_type(document: Element) -> str | None:
+    """Return category (WCO D031) and type (D006) run together, as N851; a type alone where it has no category."""
+    parts = (text(document, "CategoryCode"), text(document, "TypeCode"))
+    # A PreviousDocument's category (X, Y, Z) tells how it relates to the declaration, not what it is.
+    kind = "".join(parts_of(parts[1:] if local_name(document) == "PreviousDocument" else parts))
+    return kind.upper()[:MAX_TEXT] or None
+
+
+def parts_of(parts: tuple[str | None, ...]) -> tuple[str, ...]:
+    """Return the parts that are there."""
+    return tuple(part for part in parts if part)
+
+
+def _number(kind: str) -> str:
+    """The UNTDID 1001 code within a type: the EU writes N before it."""
+    return kind[1:] if kind[:1] == "N" else kind
+
+
+def _equipment_elements(shipment: Element) -> list[Element]:
+    found = []
+    for consignment in children(shipment, "Consignment"):
+        found += children(consignment, "TransportEquipment")
+    for item in children(shipment, "GovernmentAgencyGoodsItem"):
+        for commodity in children(item, "Commodity"):
+            found += children(commodity, "TransportEquipment")
+    return found
+
+
+def read_equipment(declaration: Element) -> list[Equipment]:
+    """Containers and other transport equipment (WCO 31B) with their seals, each number once."""
+    seals: dict[str, list[str]] = {}
+    shipment = child(declaration, "GoodsShipment")
+    for element in _equipment_elements(shipment) if shipment is not None else ():
+        number = text(element, "ID")
+        if number is None or len(number) > _MAX_IDENTIFIER:
+            continue
+        of = seals.setdefault(normal_identifier(number), [])
+        for seal in children(element, "Seal"):
+            value = text(seal, "ID")
+            if value and len(value) <= _MAX_IDENTIFIER and normal_identifier(value) not in of:
+                of.append(normal_identifier(value))
+    return [Equipment(**present(number=number, seals=values)) for number, values in seals.items()]
+
+
+def read_place(declaration: Element, findings: Findings) -> Place | None:
+    """Where the goods are (WCO L017); for exports that name no such place, where they are loaded (L010)."""
+    consignment = child(declaration, "GoodsShipment", "Consignment")
+    location = child(consignment, "GoodsLocation")
+    if location is None:
+        if not (text(declaration, "TypeCode") or "").upper().startswith("EX"):
+            return None
+        location = child(consignment, "LoadingLocation")
+    if location is None:
+        return None
+    address = child(location, "Address")
+    nation = country(child(address, "CountryCode"), findings)
+    codes = parts_of((text(location, "ID"), text(location, "Name")))
+    locode = None
+    for code in codes:
+        locode = locode or _locode(code.upper(), nation, text(address, "TypeCode"))
+    facility = next((code for code in codes if code.upper() != locode), None)
+    found = present(
+        locode=locode,
+        country=nation or (locode[:2] if locode else None),
+        name=short(text(address, "CityName")),
+        facility=short(facility),
+    )
+    return Place(**found) if found else None
+
+
+def _locode(code: str, nation: str | None, qualifier: str | None) -> str | None:
+    """A UN/LOCODE written out, or one that lends its last three letters to a terminal's code.
+
+    Qualifier U (DE 5/23 of the EU data model) says that the code begins with a UN/LOCODE, of which the
+    country stands apart.
+    """
+    if len(code) == 5 and is_locode(code):
+        return code
+    if nation and (qualifier or "").upper() == "U" and is_locode(nation + code[:3]):
+        return nation + code[:3]
+    return None
+
+
+def read_transport(declaration: Element, findings: Findings) -> Transport | None:
+    """The means at the border (WCO T022, T006, T018); where its number is missing, the one that arrives or departs."""
+    consignment = child(declaration, "GoodsShipment", "Consignment")
+    candidates = [
+        element
+        for element in (
+            child(declaration, "BorderTransportMeans"),
+            child(consignment, "ArrivalTransportMeans"),
+            child(consignment, "DepartureTransportMeans"),
+        )
+        if element is not None
+    ]
+    mode = None
+    for element in candidates:
+        code = text(element, "ModeCode")
+        if code is None or mode is not None:
+            continue
+        if re.fullmatch(r"[0-9]", code):
+            mode = code
+        else:
+            findings.warn("mode", place_of(element), "a mode of transport is one digit (UNECE Recommendation 19)")
+    means, voyage = None, None
+    for element in candidates:
+        number = short(text(element, "ID") or text(element, "Name"))
+        if number is None:
+            continue
+        scheme = MEANS_SCHEMES.get(text(element, "IdentificationTypeCode") or "", "other")
+        if text(element, "ID") is None:
+            scheme = "name"
+        means = Means(scheme=scheme, value=number)
+        voyage = number if scheme == "flight" else None
+        break
+    carrier = child(declaration, "Consignment", "Carrier")
+    found = present(
+        mode=mode, means=means, voyage=voyage, carrier=short(text(carrier, "ID") or text(carrier, "Name"))
+    )  # fmt: skip
+    return Transport(**found) if found else None
+
+
+def read_parties(declaration: Element, findings: Findings) -> list[Party]:
+    """The parties of the declaration and of its items, each once."""
+    found: dict[Party, None] = {}
+    for path, role in PARTIES:
+        _add_party(found, child(declaration, *path), role, findings)
+    for item in goods_items(declaration):
+        for name, role in ITEM_PARTIES:
+            _add_party(found, child(item, name), role, findings)
+    return list(found)
+
+
+def _add_party(found: dict[Party, None], element: Element | None, role: str, findings: Findings) -> None:
+    if element is None:
+        return
+    address = child(element, "Address")
+    parts = [text(address, name) for name in ("Line", "PostcodeID", "CityName", "CountrySubDivisionName")]
+    fields = present(
+        name=short(text(element, "Name")),
+        id=short(text(element, "ID")),
+        country=country(child(address, "CountryCode"), findings),
+        address=short(", ".join(parts_of(tuple(parts)))),
+    )
+    if fields:
+        found.setdefault(Party(role=role, **fields))
+
+
+def read_documents(declaration: Element) -> list[Document]:
+    """The documents with the goods: additional ones (WCO 02A), previous ones (99A) and the invoice."""
+    found: dict[Document, None] = {}
+    levels = [declaration]
+    if (shipment := child(declaration, "GoodsShipment")) is not None:
+        levels += [shipment, *children(shipment, "GovernmentAgencyGoodsItem")]
+    for level in levels:
+        for element in (*children(level, "AdditionalDocument"), *children(level, "PreviousDocument")):
+            if number := short(text(element, "ID")):
+                issuer = short(text(element, "Submitter", "Name"))
+                found.setdefault(Document(**present(type=document_type(element), id=number, issuer=issuer)))
+    if number := short(text(shipment, "Invoice", "ID")):
+        found.setdefault(Document(type="380", id=number))
+    return list(found)
