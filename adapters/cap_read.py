@@ -395,8 +395,9 @@ class _Reader:
 
 def stand_in_area(place: Place) -> Area:
     """The area by which a place is told to readers of CAP that know no cbm parameters."""
-    codes = [NamedValue(value_name="UN/LOCODE", value=place.locode)] if place.locode else None
-    return Area(area_desc=place.name or place.locode or place.facility or place.country or "-", geocode=codes)
+    codes = [NamedValue(value_name="UN/LOCODE", value=place.locode)] if place.locode else []
+    told = place.name or place.locode or place.facility or place.country or "-"
+    return Area(**present(area_desc=told, geocode=codes))
 
 
 def _fingerprint(info: Element) -> Any:

@@ -156,9 +156,17 @@ def _alert(message: AlertMessage) -> Any:
     root = _root(message, header, words.identifier(_NOT_XML.sub("", message.subject)) or "_")
     if _has_info(data):
         _info(root, data, None)
+        # A second block in one language would read as a second event.
+        said = {_language(data.language or words.DEFAULT_LANGUAGE).lower()}
         for translation in data.translations or []:
-            _info(root, data, translation)
+            if _language(translation.language).lower() not in said:
+                said.add(_language(translation.language).lower())
+                _info(root, data, translation)
     return root
+
+
+def _language(tag: str) -> str:
+    return tag if words.is_language(tag) else "und"
 
 
 _OUTSIDE_INFO = frozenset(
@@ -176,7 +184,7 @@ def _info(root: Any, data: Alert, translation: Translation | None) -> None:
     """Write one info block; a translation repeats all that is not text, as CAP 1.2, 3.2.2 has it."""
     writer = _Writer(root).inside("info")
     texts = translation or data
-    language = texts.language if texts.language is None or words.is_language(texts.language) else "und"
+    language = None if texts.language is None else _language(texts.language)
     category, event, urgency, severity, certainty = (getattr(data, name) for name in INFO_REQUIRED)
     writer.add("language", language)
     writer.all("category", dict.fromkeys(_many(category) or ["Other"]))
