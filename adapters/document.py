@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,9 @@ Element = Any  # lxml's element; its stubs do not name the type that its parser 
 
 # Documents with attachments reach some megabytes; more is refused before it is read.
 MAX_DOCUMENT_BYTES = 20 * 1024 * 1024
+# What opens a tag or gives an attribute takes some 150 bytes once parsed, however short it is: this many
+# stay below 300 MB. The longest declaration that an authority takes holds some 100 000.
+MAX_MARKUP = 1_000_000
 # The deepest customs schema nests 14 deep. libxml2's own limit is 256.
 MAX_DEPTH = 100
 # Warnings are for people; a document with more has one cause.
@@ -99,13 +102,14 @@ class Document:
 
         Raises:
             TranslationError: not well-formed, of another encoding than it says, with a document type
-                declaration, or nested too deep.
+                declaration, of too much markup, or nested too deep.
         """
         return parse_xml(self.content)
 
 
 def parse_xml(content: bytes) -> Element:
     """Parse XML with entities, document type and network off; see `Document.xml` for what is raised."""
+    _check_before(content)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False,
         remove_comments=True, remove_pis=True,
@@ -125,6 +129,18 @@ def parse_xml(content: bytes) -> Element:
         )
     _check_depth(root)
     return root
+
+
+# Encodings that can write markup without its bytes, unseen by whoever looks at bytes.
+_HIDING_ENCODING = re.compile(rb"encoding\s*=\s*[\"'][^\"']*(?:UTF-?7|C99|JAVA)", re.IGNORECASE)
+
+
+def _check_before(content: bytes) -> None:
+    """Refuse what would cost too much to parse; markup has its bytes in every encoding that is let through."""
+    if _HIDING_ENCODING.search(content[:512].replace(b"\x00", b"")):
+        raise TranslationError([Fault("encoding", "line 1", "an encoding that can hide markup is refused")])
+    if content.count(b"<") + content.count(b"=") > MAX_MARKUP:
+        raise TranslationError([Fault("too-much-markup", "", f"more than {MAX_MARKUP} tags and attributes")])
 
 
 def _check_depth(root: Element) -> None:
@@ -177,17 +193,15 @@ def long_text(element: Element | None, *names: str, limit: int = 8192) -> str | 
     return found.text.strip()[:limit] or None
 
 
+_QUALIFIED = re.compile(r"\{[^}]*\}")
+
+
 def place_of(element: Element) -> str:
     """Name an element's place: an XPath of local names, counted where siblings share one, and the line."""
-    steps: list[str] = []
-    here = element
-    while here is not None:
-        name, parent = local_name(here), here.getparent()
-        if parent is not None and len(same := children(parent, name)) > 1:
-            name += f"[{same.index(here) + 1}]"
-        steps.append(name)
-        here = parent
-    return f"/{'/'.join(reversed(steps))} (line {element.sourceline})"
+    tree = element.getroottree()
+    # libxml2 counts the siblings, which costs nothing even among a hundred thousand of them.
+    below = "" if element is tree.getroot() else "/" + _QUALIFIED.sub("", tree.getelementpath(element))
+    return f"/{local_name(tree.getroot())}{below} (line {element.sourceline})"
 
 
 def descendants(element: Element, name: str) -> Iterator[Element]:
@@ -196,7 +210,8 @@ def descendants(element: Element, name: str) -> Iterator[Element]:
 
 
 _ISO_TIME = re.compile(
-    r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ]?(\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,6})\d*)?)?)?\s*(Z|z|[+-]\d\d:?(?:\d\d)?)?"
+    r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ]?(\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,6})\d*)?)?)?\s*(Z|z|[+-]\d\d:?(?:\d\d)?)?",
+    re.ASCII,
 )
 
 
@@ -211,18 +226,32 @@ def read_time(value: str, zone: tzinfo) -> tuple[datetime, bool] | None:
     year, month, day, hour, minute, second, fraction, offset = match.groups()
     micro = int((fraction or "0").ljust(6, "0"))
     try:
-        moment = datetime(
+        local = datetime(
             int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micro, tzinfo=zone
         )
-        if offset is None:
-            # The offset in force then is fixed now, so that the message says it whoever reads it.
-            return datetime.fromisoformat(moment.isoformat()), True
-        if offset in ("Z", "z"):
-            return moment.replace(tzinfo=UTC), False
-        padded = offset.replace(":", "").ljust(5, "0")
-        return datetime.fromisoformat(moment.replace(tzinfo=None).isoformat() + padded[:3] + ":" + padded[3:]), False
-    except ValueError:
+        # The offset in force then is fixed now, so that the message says it whoever reads it.
+        moment = local.replace(tzinfo=_offset(offset) if offset else _whole_minutes(local))
+        # What has no place in UTC cannot be compared with other times.
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+    return moment, offset is None
+
+
+def _offset(text: str) -> tzinfo:
+    if text in ("Z", "z"):
+        return UTC
+    digits = text[1:].replace(":", "").ljust(4, "0")
+    if int(digits[:2]) > 23 or int(digits[2:]) > 59:
+        raise ValueError("RFC 3339 has no such offset")
+    ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-ahead if text[0] == "-" else ahead)
+
+
+def _whole_minutes(local: datetime) -> tzinfo:
+    """The offset in force; local mean times of old had seconds, which RFC 3339 cannot write."""
+    offset = local.utcoffset() or timedelta()
+    return timezone(offset // timedelta(minutes=1) * timedelta(minutes=1))
 
 
 def read_date(value: str) -> date | None:
@@ -241,7 +270,7 @@ class Identifiers:
         """Take one reference; an absent or blank value is passed over, an over-long one too."""
         if value is None or not value.strip() or len(value) > 256:
             return
-        found = Identifier(**present(scheme=scheme, value=value, issuer=issuer))
+        found = Identifier(**present(scheme=scheme, value=value, issuer=issuer[:512] if issuer else None))
         self._seen.setdefault((found.scheme, found.value), found)
 
     def first(self, *schemes: Scheme) -> str | None:
