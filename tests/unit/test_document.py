@@ -67,7 +67,7 @@ BROKEN = {
     "a million levels, closed": b"<a>" * 499_999 + b"</a>" * 499_999,
     "a hundred and one levels": b"<a>" * 101 + b"</a>" * 101,
     "two million elements": b"<a>" + b"<b/>" * 2 * 10**6 + b"</a>",
-    "two million attributes": b"<a>" + (b"<b " + b"".join(b'c%d="" ' % i for i in range(2000)) + b"/>") * 1000 + b"</a>",
+    "two million attributes": b"<a>" + (b"<b " + b"".join(b'c%d="" ' % i for i in range(2000)) + b"/>") * 1000,
     "UTF-7": b'<?xml version="1.0" encoding="UTF-7"?>+ADw-a/+AD4-',
     "UTF-7 in UTF-16": '<?xml version="1.0" encoding="utf-7"?><a/>'.encode("utf-16-le"),
 }  # fmt: skip
@@ -198,7 +198,7 @@ def test_any_text_is_a_time_that_rfc_3339_can_write_or_none(value: str) -> None:
         if read is not None:
             assert datetime.fromisoformat(rfc3339(read[0])) == read[0]
             assert read[0].astimezone(UTC) == read[0]
-            assert read[0].utcoffset() is not None
+            assert (read[0].utcoffset() or timedelta()) % timedelta(minutes=1) == timedelta()
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,9 @@ def test_references_come_out_once_in_upper_case_without_blanks_in_order() -> Non
     assert references.first("mrn") is None
 
 
-@given(st.text(max_size=600), st.none() | st.text(max_size=600))
+@given(st.text(max_size=300), st.none() | st.text(max_size=600))
+@example("x", "i" * 513)
+@example("x" * 257, " ")
 def test_no_reference_breaks_the_gathering(value: str, issuer: str | None) -> None:
     references = Identifiers()
     references.add("other", value, issuer)
