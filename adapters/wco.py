@@ -5,5 +5,6 @@ Owns the list of them. Never reads a document itself.
 
 from adapters.translator import Translator
 from adapters.wco_dec import Declarations
+from adapters.wco_res import Responses
 
-TRANSLATORS: tuple[Translator, ...] = (Declarations(),)
+TRANSLATORS: tuple[Translator, ...] = (Declarations(), Responses())

@@ -9,6 +9,8 @@ from schemas.shipment import Scheme
 METADATA = "urn:wco:datamodel:WCO:DocumentMetaData-DMS:2"
 DEC = "urn:wco:datamodel:WCO:DEC-DMS:2"
 RES = "urn:wco:datamodel:WCO:RES-DMS:2"
+# The data set of RES, whose schema declares what stands within a date-time.
+RES_DS = "urn:wco:datamodel:WCO:Response_DS:DMS:2"
 
 # UNTDID 1225 in a declaration (WCO 017). Anything else that is a number changes a declaration.
 DECLARED_FUNCTIONS = frozenset({"9", "14"})
@@ -101,6 +103,8 @@ PREVIOUS_DOCUMENTS: dict[str, Scheme] = {
     "MCR": "ucr",
     "DCS": "ucr",
     "MRN": "mrn",
+    # Written into responses for a second LRN; not a code of the profile.
+    "LRN": "lrn",
 }
 
 # DE 7/7 of the EU data model (IdentificationTypeCode, WCO T018): what the number of a means of transport is.

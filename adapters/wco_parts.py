@@ -105,15 +105,14 @@ def _add(found: Identifiers, scheme: Scheme, element: Element | None, findings: 
 
 
 def _add_document(found: Identifiers, document: Element, findings: Findings) -> None:
+    _add(found, scheme_of_document(document_type(document) or ""), child(document, "ID"), findings)
+
+
+def scheme_of_document(kind: str) -> Scheme:
     """A certificate, unless its type says that it is a contract of carriage, a commercial paper or an authorisation."""
-    kind = document_type(document) or ""
     if kind in AUTHORISATIONS or _number(kind) in COMMERCIAL_DOCUMENTS:
-        scheme: Scheme = "other"
-    elif _number(kind) in TRANSPORT_DOCUMENTS:
-        scheme = "transport-document"
-    else:
-        scheme = "certificate"
-    _add(found, scheme, child(document, "ID"), findings)
+        return "other"
+    return "transport-document" if _number(kind) in TRANSPORT_DOCUMENTS else "certificate"
 
 
 def document_type(document: Element) -> str | None:

@@ -1,0 +1,208 @@
+"""Reads and writes customs responses: WCO Data Model 3.6, RES, in the profile DMS 2.
+
+Owns how a response's function code becomes a shipment event with a decision. The way back is in
+`wco_res_write`. Never reads what a response says of payment: banks, duties and guarantees stay with customs.
+"""
+
+import re
+from collections.abc import Iterator
+
+from adapters.document import (
+    Document,
+    Element,
+    Findings,
+    Identifiers,
+    Origin,
+    child,
+    children,
+    namespace,
+    place_of,
+    text,
+)
+from adapters.translator import Draft, Reading
+from adapters.wco_codes import DEC, EVENT_LIST, EVENT_WORDS, OUTCOME_BY_STATUS, RES, RESPONSES
+from adapters.wco_dec import check_namespaces, recognise_wco, subject_of
+from adapters.wco_error import ErrorLine
+from adapters.wco_goods import read_goods
+from adapters.wco_parts import payloads, read_equipment, read_identifiers
+from adapters.wco_res_data import one_line
+from adapters.wco_res_write import ITEM_SECTION, MAX_REASON, write_response
+from adapters.wco_values import moment, short, whole
+from schemas import Message, Shipment
+from schemas.base import present, rfc3339
+from schemas.shipment import Decision, Identifier, Scheme
+
+# The time that an event of each function code happened, before Status/EffectiveDateTime (380) and the issue.
+_OCCURRED = {
+    "01": ("Declaration", "AcceptanceDateTime"),
+    "03": ("Declaration", "RejectionDateTime"),
+    "08": ("Status", "ReleaseDateTime"),
+    "09": ("Status", "ReleaseDateTime"),
+    "10": ("Declaration", "CancellationDateTime"),
+}
+# References come in the order of their schemes, wherever in a response they stood.
+_ORDER: tuple[Scheme, ...] = (
+    "mrn", "lrn", "ucr", "transport-document", "certificate", "container", "equipment", "seal", "other",
+)  # fmt: skip
+_OUTCOME = re.compile(r"[a-z][a-z0-9-]{0,63}")
+
+
+class Responses:
+    """WCO RES. Each Response element becomes one message."""
+
+    name = "wco-res"
+    title = "WCO Data Model 3.6 response (RES)"
+    can_read = True
+    can_write = True
+    suffix = ".xml"
+
+    def recognise(self, document: Document) -> float:
+        """Go by the Response element and its wrapper; of broken XML by the names in its first part."""
+        return recognise_wco(document, "Response", "RES", RES)
+
+    def read(self, document: Document, origin: Origin) -> Reading:
+        """Read every response; a fault in one refuses the file."""
+        root, findings = document.xml, Findings()
+        responses = payloads(root, "Response")
+        if not responses:
+            findings.fault("no-response", place_of(root), "there is no Response in it")
+        for response in responses:
+            check_namespaces(response, RES, findings)
+        drafts = [_draft(response, findings, origin) for response in responses]
+        findings.settle()
+        return Reading(tuple(draft for draft in drafts if draft is not None), tuple(findings.warnings))
+
+    def write(self, message: Message) -> bytes:
+        """Write a decision as one Response in its MetaData wrapper."""
+        return write_response(message)
+
+
+def _draft(response: Element, findings: Findings, origin: Origin) -> Draft | None:
+    code, event = _event(response, findings)
+    header, data = _declarations(response)
+    identifiers = _identifiers(header, data, findings)
+    if not identifiers:
+        findings.fault("no-identifier", place_of(response), "its Declaration has neither ID nor FunctionalReferenceID")
+    issued = moment(child(response, "IssueDateTime"), findings, origin)
+    if event is None or not identifiers:
+        return None
+    happened = (
+        moment(child(response, *_OCCURRED[code]), findings, origin) if code in _OCCURRED else None
+    ) or moment(child(response, "Status", "EffectiveDateTime"), findings, origin) or issued  # fmt: skip
+    occurred, assumed = happened or (origin.received, False)
+    body = Shipment(
+        identifiers=identifiers,
+        occurred=occurred,
+        **present(
+            zone_assumed=assumed or None,
+            goods=[item for part in data for item in read_goods(part, findings)],
+            equipment=[one for part in data for one in read_equipment(part)],
+            decision=_decision(response, header, event[1], findings, origin),
+        ),
+    )
+    keys = Identifiers()
+    for one in identifiers:
+        keys.add(one.scheme, one.value)
+    return Draft(event[0], subject_of(keys), issued[0] if issued else origin.received, body)
+
+
+def _event(response: Element, findings: Findings) -> tuple[str, tuple[str, str] | None]:
+    """Return the function code and (type, outcome); None with a fault where the code has no meaning here."""
+    element = child(response, "FunctionCode")
+    code = text(element)
+    if element is None or code is None:
+        findings.fault("function-missing", place_of(response), "FunctionCode (WCO 017) is mandatory")
+        return "", None
+    code = code.rjust(2, "0")
+    if code not in RESPONSES:
+        findings.fault(
+            "function-code", place_of(element), f"not a function of the profile's responses: {', '.join(RESPONSES)}"
+        )
+        return code, None
+    type_, outcome = RESPONSES[code]
+    own = next(_own_statements(response), None)
+    if own is not None:
+        name = own.get("name") or ""
+        return code, (EVENT_WORDS.get(text(own) or "", type_), name if _OUTCOME.fullmatch(name) else outcome)
+    if code == "07" and child(response, "Amendment") is None and not _declarations(response)[1]:
+        # A result that changes nothing is that of a control.
+        return code, ("shipment.inspected", "inspected")
+    status = text(response, "Status", "NameCode") or ""
+    return code, (type_, OUTCOME_BY_STATUS.get((code, status), outcome))
+
+
+def _own_statements(response: Element) -> Iterator[Element]:
+    """Statement codes out of cbm's own list: the event in its own word."""
+    for information in children(response, "AdditionalInformation"):
+        statement = child(information, "StatementCode")
+        if statement is not None and statement.get("listID") == EVENT_LIST:
+            yield statement
+
+
+def _declarations(response: Element) -> tuple[Element | None, list[Element]]:
+    """Tell the response's own Declaration (which one it is about) from declaration data that follows it."""
+    found = children(response, "Declaration")
+    data = [
+        one
+        for number, one in enumerate(found)
+        if namespace(one) == DEC != namespace(response) or number > 0 or child(one, "FunctionCode") is not None
+    ]
+    header = next((one for one in found if one not in data), None)
+    return header, data
+
+
+def _identifiers(header: Element | None, data: list[Element], findings: Findings) -> list[Identifier]:
+    found: dict[tuple[str, str], Identifier] = {}
+    for part in (*([header] if header is not None else []), *data):
+        for one in read_identifiers(part, findings).as_list():
+            found.setdefault((one.scheme, one.value), one)
+    return sorted(found.values(), key=lambda one: _ORDER.index(one.scheme))
+
+
+def _decision(response: Element, header: Element | None, outcome: str, findings: Findings, origin: Origin) -> Decision:
+    wrapper = response.getparent()
+    authority = short(text(wrapper, "ResponsibleAgencyName")) if wrapper is not None else None
+    return Decision(
+        outcome=outcome,
+        **present(
+            authority=authority or origin.agency,
+            item=_item(response, findings),
+            reason=_reason(response, findings, origin),
+            version=whole(child(header, "VersionID"), findings),
+        ),
+    )
+
+
+def _item(response: Element, findings: Findings) -> int | None:
+    """The one goods item to which all of the statuses point; None where they differ or none does."""
+    items = set()
+    for status in children(response, "Status"):
+        for pointer in children(status, "Pointer"):
+            if text(pointer, "DocumentSectionCode") == ITEM_SECTION:
+                items.add(whole(child(pointer, "SequenceNumeric"), findings))
+    return items.pop() if len(items) == 1 else None
+
+
+def _reason(response: Element, findings: Findings, origin: Origin) -> str | None:
+    """Every statement (03A) and error (53A), one to a line."""
+    lines: list[str] = []
+    for information in children(response, "AdditionalInformation"):
+        statement = child(information, "StatementCode")
+        own = statement is not None and statement.get("listID") == EVENT_LIST
+        limit = moment(child(information, "LimitDateTime"), findings, origin)
+        parts = [
+            None if own else text(statement),
+            text(information, "StatementDescription"),
+            f"until {rfc3339(limit[0])}" if limit else None,
+        ]
+        lines.append(": ".join(dict.fromkeys(part for part in parts if part)))
+    lines += [str(ErrorLine.of(error)) for error in children(response, "Error")]
+    kept, length = [], 0
+    for line in (one_line(raw) for raw in lines):
+        if line and length + len(line) + 1 <= MAX_REASON:
+            kept.append(line)
+            length += len(line) + 1
+        elif line:
+            findings.warn("too-long", place_of(response), f"of its reasons {MAX_REASON} characters are kept")
+            break
+    return "\n".join(kept) or None
