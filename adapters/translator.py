@@ -30,6 +30,8 @@ class Draft:
     data: Shipment | Alert
     attributes: dict[str, Any] = field(default_factory=dict)
     """Further envelope attributes: tlp, recipients, expires, sequence, correlationid, causationid."""
+    id: str | None = None
+    """The message's id where the document gives it one; else it is made from the document's fingerprint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def messages(translator: Translator, document: Document, origin: Origin) -> list
     trace = document.sha256[:32]
     result: list[Message] = []
     for index, draft in enumerate(reading.drafts):
-        id_ = str(uuid.uuid5(_IDS, f"{origin.agency} {document.sha256} {index}"))
+        id_ = draft.id or str(uuid.uuid5(_IDS, f"{origin.agency} {document.sha256} {index}"))
         native = Native(
             **present(
                 format=translator.name,

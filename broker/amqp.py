@@ -72,17 +72,54 @@ def properties(
     correlation_id: str | None = None,
     user_id: str | None = None,
 ) -> Properties:
-    """Make the properties of a persistent message."""
+    """Make the properties of a persistent message.
+
+    They only mirror what the message says. One that AMQP cannot hold, 255 bytes being the most, is left
+    out: a message's id may have 128 characters of four bytes each.
+    """
     return Properties(
         content_type=content_type,
         headers=headers,
         delivery_mode=2,
-        message_id=message_id,
-        type=type_,
-        app_id=app_id,
-        correlation_id=correlation_id,
-        user_id=user_id,
+        message_id=_short(message_id),
+        type=_short(type_),
+        app_id=_short(app_id),
+        correlation_id=_short(correlation_id),
+        user_id=_short(user_id),
     )
+
+
+def _short(value: str | None) -> str | None:
+    return value if value is None or len(value.encode()) <= 255 else None
+
+
+class _Arriving(pika.BasicProperties):  # type: ignore[misc]
+    """Properties as they arrive. What pika cannot decode would end the connection, again and again.
+
+    RabbitMQ lets headers through that pika raises on: a timestamp beyond the year 9999, tables nested
+    a thousand deep. One agency could so keep the broker from all others; its headers are dropped instead.
+    """
+
+    def decode(self, encoded: bytes, offset: int = 0) -> Any:
+        try:
+            return super().decode(encoded, offset)
+        except Exception as error:
+            _log.warning("headers of a delivery cannot be read and are dropped: %s", type(error).__name__)
+            return super().decode(_without_headers(encoded[offset:]), 0)
+
+
+def _without_headers(encoded: bytes) -> bytes:
+    """Cut the headers table out of encoded properties: flags, content type and encoding come before it."""
+    flags = int.from_bytes(encoded[:2], "big")
+    start = 2
+    for flag in (pika.BasicProperties.FLAG_CONTENT_TYPE, pika.BasicProperties.FLAG_CONTENT_ENCODING):
+        if flags & flag:
+            start += 1 + encoded[start]
+    end = start + 4 + int.from_bytes(encoded[start : start + 4], "big")
+    return (flags & ~pika.BasicProperties.FLAG_HEADERS).to_bytes(2, "big") + encoded[2:start] + encoded[end:]
+
+
+pika.spec.props[pika.BasicProperties.INDEX] = _Arriving
 
 
 class _Coalescing(AsyncioConnection):  # type: ignore[misc]
@@ -517,6 +554,10 @@ class Publisher(Channel):
             self._channel.basic_publish(exchange, key, body, props, mandatory=True)
         except (ChannelWrongStateError, ConnectionWrongStateError, ConnectionClosed):
             group._settle(index, self._reason())
+            return
+        except Exception as error:
+            # pika could not write it down; nothing of it was sent, so the tag is not used up.
+            group._settle(index, TransportError(f"cannot be published: {type(error).__name__}"))
             return
         self._tag += 1
         self._pending[self._tag] = _Pending(group, index, exchange, key, props.message_id)

@@ -10,7 +10,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -25,6 +25,7 @@ from schemas.envelope import (
     ReceiptMessage,
     ShipmentMessage,
     family_of,
+    is_text,
     parse,
 )
 from schemas.errors import Fault, InvalidMessage
@@ -137,11 +138,16 @@ def _readable_id(arrival: Arrival, digest: str) -> tuple[str, str | None]:
         content = None
     if isinstance(content, dict):
         id_, type_ = content.get("id"), content.get("type")
-        if isinstance(id_, str) and 0 < len(id_) <= 128:
-            return id_, type_ if isinstance(type_, str) and 0 < len(type_) <= 64 else None
-    if arrival.message_id and len(arrival.message_id) <= 128:
+        if _is_name(id_, 128):
+            return id_, type_ if _is_name(type_, 64) else None
+    if _is_name(arrival.message_id, 128):
         return arrival.message_id, None
     return f"sha256:{digest}", None
+
+
+def _is_name(value: object, limit: int) -> TypeGuard[str]:
+    """Whether it can name a message in a receipt and in the ledger: what json.loads reads may be no text at all."""
+    return isinstance(value, str) and 0 < len(value) <= limit and is_text(value)
 
 
 def _transfer_faults(arrival: Arrival, warnings: list[Fault]) -> list[Fault]:

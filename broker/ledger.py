@@ -179,7 +179,10 @@ class Ledger:
                 for one in examined:
                     if one.arrival.redelivered:
                         same = (_table.c.source == one.arrival.agency) & (_table.c.id == one.id)
-                        query = sa.select(*columns).where(same, _table.c.digest == one.digest).limit(1)
+                        # A duplicate's line proves nothing of the first one, which may stand behind it in the
+                        # queue's order and yet be recorded after it.
+                        ended = (_table.c.digest == one.digest) & (_table.c.disposition != "duplicate")
+                        query = sa.select(*columns).where(same, ended).limit(1)
                         _collect(found, connection.execute(query))
                 ids = list({one.id for one in examined})
                 for start in range(0, len(ids), _KEYS_AT_ONCE):
@@ -208,11 +211,14 @@ class Ledger:
     async def _write_queued(self) -> None:
         while self._queue:
             taken, self._queue = self._queue, []
-            error: LedgerUnavailable | None = None
+            error: Exception | None = None
             try:
                 await asyncio.to_thread(self._write, [row for rows, _ in taken for row in rows])
             except SQLAlchemyError as failure:
                 error = LedgerUnavailable(f"the ledger cannot write: {_reason(failure)}")
+            except Exception as failure:
+                # A bug; whoever waits must hear of it, or would wait for good.
+                error = failure
             for _, done in taken:
                 if not done.done():
                     if error is None:

@@ -117,8 +117,8 @@ class PrivateNode:
         url = f"http://127.0.0.1:{self.ports.management}"
         return Management(url, BROKER_USER, self._credentials.get(BROKER_USER))
 
-    async def start(self) -> None:
-        """Start the node, or take over one of ours that outlived its starter; returns when it serves.
+    async def start(self) -> bool:
+        """Start the node; returns when it serves. False: one of ours already did, and was left as it is.
 
         Raises:
             NotFound: RabbitMQ is not installed.
@@ -126,7 +126,7 @@ class PrivateNode:
         """
         program = find_server(self._server)
         if await self._answers():
-            return
+            return False
         if self.ports is None or not all(_is_free(port) for port in asdict(self.ports).values()):
             self.ports = Ports(free_port(), free_port(), free_port(), free_port())
         self._write_files()
@@ -145,6 +145,7 @@ class PrivateNode:
         finally:
             log.close()
         await self._until_ready()
+        return True
 
     async def _until_ready(self) -> None:
         assert self._process is not None

@@ -240,9 +240,12 @@ class Broker:
     def receipt(self, decision: Decision, now: datetime) -> Publication:
         """Return the receipt of a decision, for its sender's feed alone."""
         note = receipt_of(decision, self._settings.node.name, now)
-        headers = {"BCC": [self._addresses.of(decision.examined.arrival.agency)]}
+        headers: dict[str, Any] = {
+            "BCC": [self._addresses.of(decision.examined.arrival.agency)],
+            "ce-receivedtime": rfc3339(decision.examined.arrival.received),
+        }
         if note.traceparent is not None:
-            headers["traceparent"] = note.traceparent  # type: ignore[assignment]
+            headers["traceparent"] = note.traceparent
         props = properties(
             content_type=CONTENT_TYPE,
             headers=headers,
@@ -309,7 +312,8 @@ class Lane:
 
     async def run(self) -> None:
         """Consume until cancelled; a consumer that RabbitMQ cancels is opened again."""
-        prefetch = self._limits.batch_messages * (self._limits.batches_in_flight + 1)
+        # AMQP counts in 16 bits; the client side of a prefetch of 0 would be no limit at all.
+        prefetch = min(self._limits.batch_messages * (self._limits.batches_in_flight + 1), 65_535)
         wait_s = self._limits.retry_min_s
         while True:
             try:
@@ -457,13 +461,12 @@ def _quarantine_properties(decision: Decision) -> Properties:
         "x-cbm-received": rfc3339(arrival.received),
         "x-cbm-digest": examined.digest,
     }
-    type_ = examined.type
     return properties(
         content_type=CONTENT_TYPE,
         headers=headers,
         # AMQP short strings hold 255 bytes, an id 128 characters of up to four.
         message_id=examined.id if len(examined.id.encode()) <= 255 else f"sha256:{examined.digest}",
-        type_=type_ if type_ is None or len(type_.encode()) <= 255 else None,
+        type_=examined.type,
         app_id=arrival.agency,
     )
 

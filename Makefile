@@ -1,0 +1,43 @@
+# make run     the example port: RabbitMQ, broker, three adapters, until Ctrl-C
+# make test    everything that is checked, on real servers
+# make install the set-up alone; leaves .venv/bin/cbm
+# make bench   speed and memory, side by side with other libraries
+# make formats, make docs   regenerate the tables of docs/ and the schemas
+
+PYTHON ?= python3
+CORPUS ?= ../shared/corpus
+CBM := .venv/bin/cbm
+
+.PHONY: install run test bench formats docs clean
+
+install: .venv/.installed rabbitmq
+
+.venv/.installed: requirements.lock pyproject.toml tools/install.sh
+	PYTHON="$(PYTHON)" sh tools/install.sh venv
+
+.PHONY: rabbitmq
+rabbitmq:
+	@sh tools/install.sh rabbitmq
+
+run: install
+	$(CBM) up --config examples/seaport/cbm.toml --drop examples/seaport/documents --story
+
+test: install postgresql
+	.venv/bin/python -m pytest $(TESTS)
+
+.PHONY: postgresql
+postgresql:
+	@sh tools/install.sh postgresql
+
+bench: install
+	.venv/bin/python -m bench.throughput
+
+formats: install
+	.venv/bin/python -m adapters.survey $(CORPUS) --write docs/FORMATS.md
+
+docs: install
+	.venv/bin/python -m schemas.export
+	.venv/bin/python -m broker.logs > docs/LOGS.md
+
+clean:
+	rm -rf .venv build dist examples/seaport/var

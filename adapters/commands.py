@@ -1,0 +1,200 @@
+"""What the adapters add to the command line: `cbm adapter`, `cbm convert`; and their part of `cbm check`."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from adapters.document import Document, Origin
+from adapters.formats import FORMATS, by_name, recognise
+from adapters.runner import FALLBACK_FORMAT, Runner
+from adapters.translator import Translator, messages
+from broker.cli.common import (
+    ConfigOption,
+    SupervisedOption,
+    agency_url,
+    check_agency,
+    load,
+    note,
+    out,
+    print_faults,
+    read_input,
+    run_async,
+    until_signal,
+)
+from broker.client import connect
+from broker.logs import configure, log
+from broker.settings import Settings
+from schemas import Message, parse
+from schemas.errors import CbmError, Fault, InvalidMessage, NotFound, TransportError
+
+# The agency in whose name `cbm convert` writes messages where none is given: nobody's.
+_NOBODY = "xx.convert"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(adapter)
+    app.command()(convert)
+
+
+def faults(settings: Settings) -> Iterable[Fault]:
+    """Check what only the adapters know: the names of formats."""
+    for index, entry in enumerate(settings.adapter):
+        for name in entry.reads:
+            known = FORMATS.get(name)
+            if known is None or not known.can_read:
+                readable = sorted(n for n, t in FORMATS.items() if t.can_read)
+                text = f"{name} is no format that can be read; known are {', '.join(readable)}"
+                yield Fault("unknown-format", f"adapter[{index}].reads", text)
+        written = FORMATS.get(entry.writes)
+        if written is None or not written.can_write:
+            writable = sorted(n for n, t in FORMATS.items() if t.can_write)
+            text = f"{entry.writes} is no format that can be written; known are {', '.join(writable)}"
+            yield Fault("unknown-format", f"adapter[{index}].writes", text)
+
+
+def adapter(
+    agency: Annotated[str, typer.Argument(help="The agency whose folders are watched, e.g. kr.customs.")],
+    config: ConfigOption = None,
+    supervised: SupervisedOption = False,
+) -> None:
+    """Run an agency's adapter: its documents in, what it receives out, until SIGTERM or Ctrl-C."""
+    settings = load(config)
+    configure(level=settings.logs.level, form=settings.logs.form)
+    entry = next((a for a in settings.adapter if a.agency == agency), None)
+    if entry is None:
+        raise NotFound(f"there is no [[adapter]] of {agency} in the configuration")
+
+    async def main() -> None:
+        stopping = asyncio.Event()
+        runner: list[Runner] = []
+
+        def stop() -> None:
+            stopping.set()
+            for one in runner:
+                one.stop()
+
+        stopper = asyncio.create_task(until_signal(stop, supervised=supervised))
+        try:
+            url = await _address(config, agency, stopping)
+            if url is None:
+                return
+            async with connect(url) as client:
+                runner.append(Runner(settings, entry, client))
+                if not stopping.is_set():
+                    await runner[0].run()
+        finally:
+            stopper.cancel()
+
+    run_async(main())
+
+
+async def _address(config: Path | None, agency: str, stopping: asyncio.Event) -> str | None:
+    """Wait for RabbitMQ and for the broker to have made the agency's user; None if asked to stop meanwhile.
+
+    Raises:
+        NotAuthorised, NotFound: after a minute it is still refused or unknown.
+    """
+    began, wait_s, said = asyncio.get_running_loop().time(), 0.2, False
+    while not stopping.is_set():
+        try:
+            url = agency_url(config, agency)
+            async with connect(url):
+                return url
+        except (CbmError, OSError) as error:
+            waited_s = asyncio.get_running_loop().time() - began
+            if waited_s > 60 and not isinstance(error, TransportError):
+                raise
+            if waited_s > 5 and not said:
+                log.warning("amqp.lost", agency=agency, reason=str(error), wait_s=wait_s)
+                said = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), wait_s)
+        wait_s = min(wait_s * 1.5, 3)
+    return None
+
+
+def convert(
+    file: Annotated[Path | None, typer.Argument(help="A document or a message; `-` or nothing: stdin.")] = None,
+    to: Annotated[str, typer.Option(help="The format to write; without it, a document becomes messages.")] = "",
+    from_: Annotated[str, typer.Option("--from", help="The document's format; else it is found by content.")] = "",
+    agency: Annotated[str, typer.Option("--as", help="The agency whose document it is.")] = _NOBODY,
+    zone: Annotated[str, typer.Option(help="The zone of times that name none, e.g. Asia/Seoul.")] = "UTC",
+) -> None:
+    """Translate offline: a document to its messages (NDJSON), or a message to a document. Sends nothing.
+
+    Without --to, messages come out. With --to, each message is written in that format, one document
+    after the other; for several use one message at a time.
+    """
+    check_agency(agency)
+    content = read_input(file)
+    received = datetime.now(UTC).replace(microsecond=0)
+    if file is not None and str(file) != "-":
+        received = datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
+    found = list(_messages_of(content, from_, Origin(agency, received, _zone(zone))))
+    if not to:
+        for message in found:
+            out(message.to_bytes())
+        return
+    writer = _format(to)
+    if not writer.can_write:
+        raise NotFound(f"{to} can be read, not written")
+    for message in found:
+        sys.stdout.buffer.write(writer.write(message))
+    sys.stdout.buffer.flush()
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, KeyError, OSError):
+        raise typer.BadParameter(f"{name!r} is no IANA time zone") from None
+
+
+def _format(name: str) -> Translator:
+    if name not in FORMATS:
+        raise NotFound(f"there is no format {name}; known are {', '.join(sorted(FORMATS))}")
+    return by_name(name)
+
+
+def _messages_of(content: bytes, from_: str, origin: Origin) -> Iterable[Message]:
+    document = Document(content)
+    if from_:
+        translator, sure = _format(from_), 1.0
+    else:
+        translator, sure = recognise(document)
+    note(f"{translator.title} ({translator.name}), {sure:.0%} sure")
+    if translator.name == FALLBACK_FORMAT:
+        yield from _events(content)
+        return
+    found = messages(translator, document, origin)
+    for message in found[:1]:
+        native = getattr(message.data, "native", None)
+        print_faults(Fault(w.code, w.pointer, w.detail) for w in (native.warnings or ()) if native is not None)
+    yield from found
+
+
+def _events(content: bytes) -> Iterable[Message]:
+    """Messages already: read as they are, whoever their source is.
+
+    Raises:
+        InvalidMessage: with every fault of the first that has one.
+    """
+    with contextlib.suppress(InvalidMessage):
+        yield parse(content)
+        return
+    try:
+        whole = json.loads(content)
+        events = whole if isinstance(whole, list) else [whole]
+    except ValueError:
+        events = [json.loads(line) for line in content.splitlines() if line.strip()]
+    for event in events:
+        yield parse(json.dumps(event).encode())

@@ -1,0 +1,1 @@
+"""The `cbm` command line: thin commands over the service, the client and the pure parts."""

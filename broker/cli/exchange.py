@@ -1,0 +1,296 @@
+"""Commands of those who publish and subscribe: publish, subscribe, explain, schema, credentials."""
+
+import asyncio
+import contextlib
+import json
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from broker.agreements import Agreements
+from broker.cli.common import (
+    AsOption,
+    ConfigOption,
+    JsonOption,
+    agency_client,
+    agency_url,
+    check_agency,
+    load,
+    moment,
+    note,
+    out,
+    print_faults,
+    read_input,
+    run_async,
+    show,
+)
+from broker.client import Client, Received
+from broker.decision import Arrival, examine
+from schemas import export
+from schemas.base import rfc3339
+from schemas.envelope import family_of, parse
+from schemas.errors import Fault, InvalidMessage, NotFound, TimedOut, Undeliverable
+from schemas.receipt import Receipt
+
+FileArgument = Annotated[Path | None, typer.Argument(help="A file with the message; `-` or nothing: stdin.")]
+
+_EXIT_BY_DISPOSITION = {"accepted": 0, "duplicate": 0, "undeliverable": 5}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(publish)
+    app.command()(subscribe)
+    app.command()(explain)
+    app.command()(credentials)
+    app.add_typer(_schema, name="schema")
+
+
+def publish(
+    file: FileArgument = None,
+    agency: AsOption = ...,  # type: ignore[assignment]
+    config: ConfigOption = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for each receipt.")] = 30.0,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait for receipts, only for the confirm.")] = False,
+    unchecked: Annotated[bool, typer.Option("--unchecked", help="Send even what is invalid here already.")] = False,
+) -> None:
+    """Publish messages, wait until RabbitMQ stored them and the broker decided, and print the receipts.
+
+    The input is one message as JSON, or one a line (NDJSON). What the envelope needs and is not there
+    is filled in: id, source, time, specversion, datacontenttype, dataschema. So this is enough:
+    {"type": "alert.issued", "subject": "…", "data": {…}}
+    """
+    bodies = [_completed(body, agency) for body in _split(read_input(file))]
+    faulty = False
+    if not unchecked:
+        for number, body in enumerate(bodies, 1):
+            try:
+                parse(body)
+            except InvalidMessage as error:
+                faulty = True
+                note(f"cbm: message {number} of {len(bodies)} is invalid, nothing was sent:")
+                print_faults(error.faults)
+    if faulty:
+        raise typer.Exit(4)
+    opener = agency_client(config, agency)
+    status: list[int] = []
+
+    async def main() -> None:
+        async with opener() as client:
+            for body in bodies:
+                status.append(await _publish_one(client, body, None if no_wait else timeout))
+
+    run_async(main())
+    raise typer.Exit(next((code for code in status if code), 0))
+
+
+def _split(content: bytes) -> list[bytes]:
+    """One JSON document is one message; several lines that are each an object are several."""
+    lines = [line for line in content.splitlines() if line.strip()]
+    if len(lines) > 1 and all(line.lstrip().startswith(b"{") and line.rstrip().endswith(b"}") for line in lines):
+        with contextlib.suppress(ValueError):
+            for line in lines:
+                json.loads(line)
+            return lines
+    return [content]
+
+
+def _completed(body: bytes, agency: str) -> bytes:
+    """Fill in what can be known; a message that lacks nothing stays the bytes it is."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return body
+    if not isinstance(content, dict):
+        return body
+    type_ = content.get("type")
+    known: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": str(uuid.uuid4()),
+        "source": agency,
+        "time": rfc3339(datetime.now(UTC)),
+        "datacontenttype": "application/json",
+        "dataschema": f"urn:cbm:{family_of(type_)}:1" if isinstance(type_, str) else None,
+    }
+    missing = {name: value for name, value in known.items() if name not in content and value is not None}
+    return json.dumps(missing | content, ensure_ascii=False).encode() if missing else body
+
+
+async def _publish_one(client: Client, body: bytes, timeout: float | None) -> int:
+    try:
+        message = parse(body)
+        id_, type_ = message.id, str(message.type)
+    except InvalidMessage:
+        # Sent unchecked: the lane is guessed, the broker names the faults.
+        content = _object(body)
+        id_, type_ = str(content.get("id", uuid.uuid4()))[:128], str(content.get("type", "shipment."))
+        type_ = type_ if family_of(type_) in ("alert", "shipment") else "shipment."
+    published = await client.publish_bytes(body, id_, type_)
+    if timeout is None:
+        out(json.dumps({"id": id_, "disposition": None}))
+        return 0
+    receipt = await published.receipt(timeout)
+    out(json.dumps({"id": id_} | receipt.model_dump(mode="json", exclude_none=True)))
+    _say(receipt)
+    return _EXIT_BY_DISPOSITION.get(receipt.disposition, 4)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    with contextlib.suppress(ValueError, RecursionError):
+        content = json.loads(body)
+        if isinstance(content, dict):
+            return content
+    return {}
+
+
+def _say(receipt: Receipt) -> None:
+    if receipt.disposition == "accepted":
+        one = receipt.recipients == 1
+        note(f"accepted: {receipt.recipients} {'agency receives' if one else 'agencies receive'} it")
+    else:
+        note(receipt.disposition + (":" if receipt.faults else ""))
+    print_faults(Fault(f.code, f.pointer, f.detail) for f in (*(receipt.faults or ()), *(receipt.warnings or ())))
+
+
+def subscribe(
+    pattern: Annotated[str, typer.Argument(help="A topic pattern: shipment.held.# or '#'.")] = "#",
+    agency: AsOption = ...,  # type: ignore[assignment]
+    config: ConfigOption = None,
+    since: Annotated[str, typer.Option(help="Replay first: an age such as 1h, or a time (RFC 3339).")] = "",
+    name: Annotated[str, typer.Option(help="Keep a queue of this name that collects while nobody listens.")] = "",
+    count: Annotated[int, typer.Option(min=1, help="End after so many messages.")] = 0,
+    timeout: Annotated[float, typer.Option(min=0.1, help="End after so many seconds.")] = 0,
+    full: Annotated[bool, typer.Option("--keys", help="Print {key, event} instead of the event alone.")] = False,
+) -> None:
+    """Print what an agency receives, one JSON event a line, until Ctrl-C, --count or --timeout.
+
+    Exit status 8: --timeout passed before --count messages came.
+    """
+    start = moment(since) if since else None
+    opener = agency_client(config, agency)
+
+    async def main() -> None:
+        async with opener() as client:
+            source = client.replay(pattern, since=start) if start else client.subscribe(pattern, name=name or None)
+            note(f"listening as {agency} for {pattern}; Ctrl-C ends")
+            seen = 0
+            limit = asyncio.timeout(timeout or None)
+            try:
+                async with limit:
+                    seen = await _print_all(source, count, full)
+            except TimeoutError:
+                if count:
+                    raise TimedOut(f"fewer than {count} messages within {timeout:g} s") from None
+            if seen:
+                note(f"{seen} messages")
+
+    with contextlib.suppress(KeyboardInterrupt):
+        run_async(main())
+
+
+async def _print_all(source: AsyncIterator[Received], count: int, full: bool) -> int:
+    seen = 0
+    async for received in source:
+        body = received.body
+        if full:
+            body = json.dumps({"key": received.key, "offset": received.offset, "event": json.loads(body)}).encode()
+        elif b"\n" in body or b"\r" in body:
+            body = json.dumps(json.loads(body), ensure_ascii=False).encode()
+        out(body)
+        received.ack()
+        seen += 1
+        if seen == count:
+            break
+    return seen
+
+
+def explain(
+    file: FileArgument = None,
+    agency: AsOption = ...,  # type: ignore[assignment]
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who would receive a message, under which agreement, and why everybody else would not. Sends nothing."""
+    check_agency(agency)
+    settings = load(config)
+    if settings.find_agency(agency) is None:
+        raise NotFound(f"there is no agency {agency} in the configuration")
+    agreements = Agreements.of(settings)
+    now = datetime.now(UTC)
+    body = _completed(read_input(file), agency)
+    type_ = _object(body).get("type")
+    lane = family_of(type_) if isinstance(type_, str) else ""
+    examined = examine(Arrival(body, agency, lane, now), agreements, settings.limits, now)
+    message = examined.message
+    if message is None or examined.faults:
+        raise InvalidMessage(examined.faults)
+    if message.expires is not None and message.expires <= now:
+        raise InvalidMessage([Fault("expired", "/expires", "it has expired: nobody would receive it")])
+    rows: list[dict[str, Any]] = []
+    allowed = agreements.recipients(agency, message.type, message.marking, message.audience, now.date())
+    for other in settings.agency:
+        if other.id == agency:
+            continue
+        agreement = allowed.get(other.id)
+        row: dict[str, Any] = {"agency": other.id, "receives": agreement is not None}
+        if agreement is not None:
+            row |= {"agreement": agreement.id, "purpose": agreement.purpose, "legal_basis": agreement.legal_basis}
+            row["withheld"] = []
+            row["why"] = "allowed"
+        else:
+            reasons = [
+                f"{found.id}: {why}"
+                for to, found in agreements.considered(agency, message.type)
+                if to == other.id
+                and (why := agreements.why_not(found, message.marking, message.audience, now.date())) is not None
+            ]
+            if message.audience is not None and other.id not in message.audience:
+                reasons.insert(0, "not among the recipients that the message names")
+            row["why"] = "; ".join(reasons) or f"no agreement lets it see {message.type} of {agency}"
+        rows.append(row)
+    columns = {"agency": "agency", "receives": "receives", "agreement": "agreement", "purpose": "purpose", "why": "why"}
+    show(rows, columns, as_json=as_json, title=f"{message.type} of {agency}, TLP:{message.marking}")
+    if not allowed:
+        raise Undeliverable([Fault("no-recipient", "", "nobody would receive it")])
+
+
+def credentials(
+    agency: Annotated[str, typer.Argument(help="The agency, e.g. kr.customs.")], config: ConfigOption = None
+) -> None:
+    """Print an agency's AMQP URL, password included: CBM_URL for its programs, any AMQP 0-9-1 client's address."""
+    out(agency_url(config, agency))
+
+
+_schema = typer.Typer(help="The JSON Schemas of the wire contract.", no_args_is_help=True)
+
+
+@_schema.command("ls")
+def schema_ls(as_json: JsonOption = False) -> None:
+    """List the schemas."""
+    rows = [
+        {"name": name, "id": document.get("$id"), "title": document.get("title", name)}
+        for name, document in export.documents().items()
+    ]
+    show(rows, {"name": "name", "id": "id", "title": "title"}, as_json=as_json)
+
+
+@_schema.command("show")
+def schema_show(name: Annotated[str, typer.Argument(help="As `cbm schema ls` names it.")]) -> None:
+    """Print one schema."""
+    document = export.documents().get(name.removesuffix(".json"))
+    if document is None:
+        raise NotFound(f"there is no schema {name}; known are {', '.join(export.documents())}")
+    out(json.dumps(document, indent=2))
+
+
+@_schema.command("export")
+def schema_export(folder: Annotated[Path, typer.Argument(help="Where to write them.")]) -> None:
+    """Write all schemas into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, document in export.documents().items():
+        (folder / f"{name}.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        note(f"{folder / name}.json")

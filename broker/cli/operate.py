@@ -1,0 +1,333 @@
+"""Commands of operators: up, serve, check, status, trace."""
+
+import asyncio
+import contextlib
+import dataclasses
+import shutil
+import sys
+from datetime import UTC, date, datetime, timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from broker.agreements import Agreements
+from broker.amqp import Session
+from broker.cli.common import (
+    ConfigOption,
+    JsonOption,
+    SupervisedOption,
+    config_path,
+    load,
+    note,
+    out,
+    run_async,
+    show,
+    until_signal,
+)
+from broker.client import connect
+from broker.credentials import Credentials
+from broker.ledger import Ledger, Record
+from broker.logs import configure, log
+from broker.names import LANES, QUARANTINE, inbox_queue, ingress_queue
+from broker.narration import sentence
+from broker.node import PrivateNode
+from broker.provision import Place, configured_place
+from broker.service import Broker
+from broker.settings import TYPES, Settings
+from broker.supervisor import Supervisor
+from schemas import ReceiptMessage
+from schemas.errors import CbmError, ConfigError, Fault, InvalidMessage, NotFound, TransportError, Unreachable
+
+# An agreement that ends so soon wants renewing.
+_ENDS_SOON = timedelta(days=60)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (up, serve, check, status, trace):
+        app.command()(command)
+
+
+def _checked(settings: Settings) -> Settings:
+    """Let further packages look at the configuration: the adapters know which formats there are.
+
+    Raises:
+        ConfigError: with every fault they find.
+    """
+    faults: list[Fault] = []
+    for entry in entry_points(group="cbm.checks"):
+        faults.extend(entry.load()(settings))
+    if faults:
+        raise ConfigError(faults)
+    return settings
+
+
+def serve(config: ConfigOption = None, supervised: SupervisedOption = False) -> None:
+    """Run the broker alone, until SIGTERM or Ctrl-C. Logs go to stdout."""
+    settings = load(config)
+    configure(level=settings.logs.level, form=settings.logs.form)
+    run_async(_serve(settings, supervised))
+
+
+async def _serve(settings: Settings, supervised: bool) -> None:
+    node: PrivateNode | None = None
+    if not settings.rabbitmq.url:
+        node = PrivateNode(settings.state_dir, settings.rabbitmq.vhost, settings.rabbitmq.server)
+        if await node.start():
+            log.info("node.started", amqp_port=node.ports.amqp if node.ports else None)
+        else:
+            # Somebody else's to stop.
+            node = None
+    try:
+        ledger = Ledger.open(settings)
+        broker = Broker(settings, ledger, configured_place(settings))
+        stopper = asyncio.create_task(until_signal(broker.stop, supervised=supervised))
+        try:
+            await broker.run()
+        finally:
+            stopper.cancel()
+            await ledger.close()
+    finally:
+        if node is not None:
+            await node.stop()
+            log.info("node.stopped")
+
+
+def up(
+    config: ConfigOption = None,
+    drop: Annotated[
+        Path | None,
+        typer.Option(help="Example documents, a folder for each agency: put into the inboxes once.", metavar="FOLDER"),
+    ] = None,
+    story: Annotated[
+        bool | None,
+        typer.Option("--story/--logs", help="Say in words what each agency receives, or show the logs as they are."),
+    ] = None,
+) -> None:
+    """Run everything on this machine: RabbitMQ (unless one is configured), the broker, the adapters.
+
+    Ctrl-C finishes what is under way and stops all that was started.
+    """
+    settings = _checked(load(config))
+    told = sys.stdout.isatty() if story is None else story
+    folder = settings.state_dir / "logs"
+    if told:
+        folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context((folder / "up.ndjson").open("ab", buffering=0)) if told else sys.stdout.buffer
+        configure(level=settings.logs.level, form="json" if told else settings.logs.form, stream=stream)
+        run_async(_up(settings, config_path(config).resolve(), drop, folder if told else None))
+
+
+async def _up(settings: Settings, config: Path, drop: Path | None, logs: Path | None) -> None:
+    asked = asyncio.Event()
+    signals = asyncio.create_task(until_signal(asked.set, supervised=False))
+    supervisor = Supervisor(settings, config, logs=logs)
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(asked.wait())]
+    status: int | None = None
+    try:
+        await supervisor.start(note)
+        if logs is not None:
+            names = {agency.id: agency.name for agency in settings.agency}
+            tasks += [asyncio.create_task(_narrate(settings, agency, names)) for agency in names]
+            note(f"logs: {logs}")
+        if drop is not None:
+            tasks.append(asyncio.create_task(_drop(settings, drop)))
+        note("up; Ctrl-C stops everything")
+        ended = asyncio.create_task(supervisor.wait())
+        tasks.append(ended)
+        await asyncio.wait([tasks[0], ended], return_when=asyncio.FIRST_COMPLETED)
+        if ended.done() and not asked.is_set():
+            status = ended.result()
+            where = f"its log is in {logs}" if logs is not None else "its log says why"
+            note(f"cbm: a process ended for good with status {status}; {where}")
+    finally:
+        for task in (signals, *tasks):
+            task.cancel()
+        await asyncio.gather(signals, *tasks, return_exceptions=True)
+        await supervisor.stop(note)
+        note("stopped")
+    if status:
+        raise typer.Exit(status)
+
+
+async def _narrate(settings: Settings, agency: str, names: dict[str, str]) -> None:
+    """Tell what an agency receives from now on, by reading its log as the agency itself would."""
+    agreements = Agreements.of(settings)
+    since = datetime.now(UTC)
+    while True:
+        try:
+            url = configured_place(settings).agency_url(agency, Credentials(settings.state_dir).get(agency))
+            async with connect(url) as client:
+                async for received in client.replay(since=since):
+                    try:
+                        message = received.message
+                    except InvalidMessage:
+                        continue
+                    if isinstance(message, ReceiptMessage) and message.time < since:
+                        continue
+                    agreement = agreements.recipients(
+                        message.source,
+                        message.type,
+                        message.marking,
+                        message.audience,
+                        date.today(),  # noqa: DTZ011
+                    ).get(agency)
+                    out(f"{datetime.now().astimezone():%H:%M:%S}  {sentence(message, agency, names, agreement)}")
+        except (CbmError, OSError):
+            await asyncio.sleep(0.3)
+
+
+async def _drop(settings: Settings, source: Path) -> None:
+    """Put example documents into the inboxes, by atomic renames, unless it was done before."""
+    done = settings.state_dir / "examples-dropped"
+    if done.exists():
+        note("the example documents were dropped before; put your own into the agencies' inboxes")
+        return
+    count = 0
+    for adapter in settings.adapter:
+        adapter.inbox.mkdir(parents=True, exist_ok=True)
+        for document in sorted((source / adapter.agency).glob("*")):
+            hidden = adapter.inbox / f".{document.name}.part"
+            shutil.copyfile(document, hidden)
+            hidden.rename(adapter.inbox / document.name)
+            count += 1
+    done.write_text(datetime.now(UTC).isoformat() + "\n")
+    note(f"{count} example documents dropped into the inboxes under {settings.state_dir / 'agencies'}")
+
+
+def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check the configuration, offline: every fault at once; then who may see which types of whom."""
+    settings = _checked(load(config))
+    agreements = Agreements.of(settings)
+    rows: list[dict[str, Any]] = []
+    for sender in settings.agency:
+        for receiver in settings.agency:
+            by: dict[str, set[str]] = {}
+            for type_ in TYPES:
+                for to, agreement in agreements.considered(sender.id, type_):
+                    if to == receiver.id and agreements.may_publish(sender.id, type_):
+                        by.setdefault(agreement.id, set()).add(type_)
+            for id_, types in by.items():
+                agreement = next(a for a in settings.agreement if a.id == id_)
+                rows.append(
+                    {
+                        "from": sender.id,
+                        "to": receiver.id,
+                        "types": _families(types),
+                        "up_to_tlp": str(agreement.max_tlp),
+                        "agreement": id_,
+                        "purpose": agreement.purpose,
+                        "valid_until": str(agreement.valid_until) if agreement.valid_until else None,
+                    }
+                )
+    columns = {"from": "of", "to": "seen by", "types": "types", "up_to_tlp": "TLP up to", "agreement": "agreement"}
+    show(rows, columns | {"purpose": "purpose", "valid_until": "until"}, as_json=as_json, title="who may see what")
+    for warning in _warnings(settings, rows, datetime.now(UTC).date()):
+        note(f"warning: {warning}")
+    note(f"{config_path(config)} is right: {len(settings.agency)} agencies, {len(settings.agreement)} agreements")
+
+
+def _families(types: set[str]) -> list[str]:
+    found: list[str] = []
+    for family in LANES:
+        every = {type_ for type_ in TYPES if type_.startswith(family + ".")}
+        found += [f"{family}.*"] if every <= types else sorted(every & types)
+    return found
+
+
+def _warnings(settings: Settings, rows: list[dict[str, Any]], today: date) -> list[str]:
+    hearing = {row["to"] for row in rows}
+    found = [
+        f"{agency.id} hears nothing: no agreement names it" for agency in settings.agency if agency.id not in hearing
+    ]
+    for agreement in settings.agreement:
+        if agreement.valid_until is not None and agreement.valid_until < today:
+            found.append(f"agreement {agreement.id} ended on {agreement.valid_until}")
+        elif agreement.valid_until is not None and agreement.valid_until - today <= _ENDS_SOON:
+            found.append(f"agreement {agreement.id} ends on {agreement.valid_until}, within 60 days")
+        if agreement.id not in {row["agreement"] for row in rows}:
+            found.append(f"agreement {agreement.id} matches nothing that its agencies may publish")
+    return found
+
+
+def status(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    ready: Annotated[bool, typer.Option("--ready", help="Say nothing; exit 0 when the broker serves, else 7.")] = False,
+) -> None:
+    """Show what waits where, who consumes it, and what became of everything so far."""
+    settings = load(config)
+    place = configured_place(settings)
+    rows: list[dict[str, Any]] = []
+    run_async(_queues(settings, place, rows))
+    serving = all(row["consumers"] for row in rows if row["kind"] == "ingress")
+    if ready:
+        if not serving:
+            raise Unreachable("the broker does not consume every ingress queue")
+        return
+    show(rows, {"queue": "queue", "waiting": "waiting", "consumers": "consumers"}, as_json=as_json, title="queues")
+    counts: list[dict[str, Any]] = []
+
+    async def count() -> None:
+        ledger = Ledger.open(settings)
+        counts.extend({"agency": a, "disposition": d, "messages": n} for a, d, n in await ledger.counts())
+        await ledger.close()
+
+    run_async(count())
+    columns = {"agency": "agency", "disposition": "disposition", "messages": "messages"}
+    show(counts, columns, as_json=as_json, title="dispositions")
+    note("the broker serves" if serving else "the broker does not serve: no consumer on some ingress queue")
+
+
+async def _queues(settings: Settings, place: Place, rows: list[dict[str, Any]]) -> None:
+    session = await Session.open(place.url, name="cbm status")
+    try:
+        names = [("quarantine", QUARANTINE)]
+        for agency in settings.agency:
+            names += [("ingress", ingress_queue(agency.id, lane)) for lane in LANES]
+            names += [("inbox", inbox_queue(agency.id, kind)) for kind in (*LANES, "receipt")]
+        for kind, name in names:
+            channel = await session.channel()
+            try:
+                waiting, consumers = await channel.declare_queue(name, passive=True)
+            except (NotFound, TransportError):
+                waiting, consumers = -1, 0
+            else:
+                await channel.close()
+            there = waiting if waiting >= 0 else None
+            rows.append({"queue": name, "kind": kind, "waiting": there, "consumers": consumers})
+    finally:
+        await session.close()
+
+
+def trace(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="A message's id, or a consignment's key.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the ledger knows of a message, or of all messages of a consignment."""
+    settings = load(config)
+    found: list[Record] = []
+
+    async def main() -> None:
+        ledger = Ledger.open(settings)
+        found.extend(await ledger.find(id_=id_) or await ledger.find(subject=id_))
+        await ledger.close()
+
+    run_async(main())
+    if not found:
+        raise NotFound(f"the ledger knows no message and no consignment {id_}")
+    rows = [dataclasses.asdict(record) for record in found]
+    columns = {
+        "settled": "settled",
+        "source": "from",
+        "type": "type",
+        "subject": "subject",
+        "disposition": "disposition",
+        "recipients": "recipients: agreement",
+        "faults": "faults",
+    }
+    show(rows, columns, as_json=as_json)

@@ -1,0 +1,131 @@
+"""All of cbm on one machine: the private RabbitMQ, the broker and the adapters as processes of their own.
+
+Owns starting, restarting and stopping them in order. Never passes a message on itself.
+"""
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from broker.logs import log
+from broker.node import PrivateNode
+from broker.settings import Settings
+
+# A child that ends sooner than this is started again after a growing wait.
+_STEADY_S = 20.0
+_WAIT_MAX_S = 15.0
+# Exit statuses that starting again cannot mend: usage and configuration, not authorised.
+_FINAL = frozenset({2, 6})
+
+
+@dataclass
+class Child:
+    """A process that is kept running."""
+
+    name: str
+    arguments: list[str]
+    process: asyncio.subprocess.Process | None = None
+    task: "asyncio.Task[int | None] | None" = None
+    started: float = field(default_factory=time.monotonic)
+
+
+class Supervisor:
+    """Runs RabbitMQ (where none is configured), the broker and one adapter for each `[[adapter]]`."""
+
+    def __init__(self, settings: Settings, config: Path, *, logs: Path | None) -> None:
+        """`logs`: a folder for the children's logs; None: they share this process's stdout."""
+        self._settings = settings
+        self._config = config
+        self._logs = logs
+        self._stopping = False
+        rabbitmq = settings.rabbitmq
+        self.node = None if rabbitmq.url else PrivateNode(settings.state_dir, rabbitmq.vhost, rabbitmq.server)
+        self._broker = Child("broker", ["serve"])
+        self._adapters = [Child(f"adapter.{a.agency}", ["adapter", a.agency]) for a in settings.adapter]
+
+    async def start(self, progress: Callable[[str], None]) -> None:
+        """Start RabbitMQ and the processes; `progress` is told what is being done.
+
+        Raises:
+            NotFound, Unreachable: RabbitMQ is not installed or did not start.
+        """
+        if self.node is not None:
+            progress("starting a private RabbitMQ …")
+            began = time.monotonic()
+            await self.node.start()
+            ports = self.node.ports
+            log.info("node.started", amqp_port=ports.amqp if ports else None, s=round(time.monotonic() - began, 1))
+            progress(f"RabbitMQ serves on 127.0.0.1:{ports.amqp if ports else '?'}")
+        progress("starting the broker and the adapters …")
+        for child in (self._broker, *self._adapters):
+            child.task = asyncio.create_task(self._keep(child), name=child.name)
+
+    async def wait(self) -> int | None:
+        """Wait until a child ended in a way that starting again cannot mend; returns its exit status."""
+        tasks = [child.task for child in (self._broker, *self._adapters) if child.task is not None]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(iter(done)).result()
+
+    async def _keep(self, child: Child) -> int | None:
+        wait_s = 0.5
+        while not self._stopping:
+            child.started = time.monotonic()
+            status = await self._run(child)
+            if self._stopping or status in _FINAL:
+                return status
+            if time.monotonic() - child.started > _STEADY_S:
+                wait_s = 0.5
+            log.warning("child.ended", child=child.name, status=status, wait_s=wait_s)
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, _WAIT_MAX_S)
+        return None
+
+    async def _run(self, child: Child) -> int:
+        with contextlib.ExitStack() as stack:
+            output = None
+            if self._logs is not None:
+                self._logs.mkdir(parents=True, exist_ok=True)
+                output = stack.enter_context((self._logs / f"{child.name}.ndjson").open("ab"))
+            command = [sys.executable, "-m", "broker", *child.arguments, "--config", str(self._config)]
+            child.process = await asyncio.create_subprocess_exec(
+                *command,
+                "--until-stdin-closes",
+                # The child ends when this pipe does, so none is left behind even if we are killed.
+                stdin=asyncio.subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                # A terminal's Ctrl-C is for us; the children are stopped in order.
+                start_new_session=True,
+            )
+        log.info("child.started", child=child.name, pid=child.process.pid)
+        return await child.process.wait()
+
+    async def stop(self, progress: Callable[[str], None]) -> None:
+        """Stop the adapters, then the broker, which drains, then the private RabbitMQ."""
+        self._stopping = True
+        progress("stopping the adapters …")
+        await asyncio.gather(*(self._end(child) for child in self._adapters))
+        progress("the broker finishes what is under way …")
+        await self._end(self._broker)
+        if self.node is not None:
+            progress("stopping RabbitMQ …")
+            await self.node.stop()
+            log.info("node.stopped")
+
+    async def _end(self, child: Child) -> None:
+        process = child.process
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), self._settings.limits.drain_s + 10)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        if child.task is not None:
+            child.task.cancel()
+            await asyncio.gather(child.task, return_exceptions=True)
