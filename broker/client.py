@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import random
+import secrets
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -171,7 +172,7 @@ class Client:
         self._receipts_bound = asyncio.Event()
 
     def compose(self, type_: str, subject: str, data: Mapping[str, Any] | BaseModel, **attributes: Any) -> Message:
-        """Make a message of this agency, with a new id and the present time unless given.
+        """Make a message of this agency, with a new id, a new trace and the present time unless given.
 
         Raises:
             InvalidMessage: with every fault.
@@ -190,6 +191,7 @@ class Client:
                 "datacontenttype": "application/json",
                 "dataschema": f"urn:cbm:{family}:1",
                 "data": data,
+                "traceparent": new_traceparent(),
             }
             | attributes
         )
@@ -358,6 +360,11 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+def new_traceparent() -> str:
+    """Return a new W3C trace context, sampled."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 async def _deliveries(consumer: Consumer) -> AsyncIterator[Received]:

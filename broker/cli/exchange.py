@@ -28,7 +28,7 @@ from broker.cli.common import (
     run_async,
     show,
 )
-from broker.client import Client, Received
+from broker.client import Client, Received, new_traceparent
 from broker.decision import Arrival, examine
 from schemas import export
 from schemas.base import rfc3339
@@ -116,8 +116,12 @@ def _completed(body: bytes, agency: str) -> bytes:
         "datacontenttype": "application/json",
         "dataschema": f"urn:cbm:{family_of(type_)}:1" if isinstance(type_, str) else None,
     }
+    known["traceparent"] = new_traceparent()
+    required = known.keys() - {"traceparent"}
+    if required <= content.keys():
+        return body
     missing = {name: value for name, value in known.items() if name not in content and value is not None}
-    return json.dumps(missing | content, ensure_ascii=False).encode() if missing else body
+    return json.dumps(missing | content, ensure_ascii=False).encode()
 
 
 async def _publish_one(client: Client, body: bytes, timeout: float | None) -> int:
