@@ -127,7 +127,7 @@ class PrivateNode:
         program = find_server(self._server)
         if await self._answers():
             return False
-        if self.ports is None or not all(_is_free(port) for port in asdict(self.ports).values()):
+        if self.ports is None or not self._ports_are_free():
             self.ports = Ports(free_port(), free_port(), free_port(), free_port())
         self._write_files()
         await self._start_epmd()
@@ -146,6 +146,27 @@ class PrivateNode:
             log.close()
         await self._until_ready()
         return True
+
+    def _ports_are_free(self) -> bool:
+        """Whether nobody but our own epmd, which may have outlived its node, listens on our ports."""
+        assert self.ports is not None
+        wanted = asdict(self.ports)
+        if self._epmd_runs():
+            del wanted["epmd"]
+        return all(_is_free(port) for port in wanted.values())
+
+    def _epmd_runs(self) -> bool:
+        if self._epmd is not None and self._epmd.returncode is None:
+            return True
+        return _own_process(self.folder / "epmd.pid", "epmd") is not None
+
+    async def ended(self) -> None:
+        """Wait until the node's process is gone, whoever started it."""
+        if self._process is not None:
+            await self._process.wait()
+            return
+        while self.server_pid is not None:  # noqa: ASYNC110 (the process is not our child)
+            await asyncio.sleep(0.5)
 
     async def _until_ready(self) -> None:
         assert self._process is not None
@@ -200,6 +221,9 @@ class PrivateNode:
             f"load_definitions = {self.folder / 'definitions.json'}\n"
             # Below this RabbitMQ stops taking messages in, and says so, before the disk is full.
             "disk_free_limit.absolute = 256MB\n"
+            # Twice the contract's limit: what is a little too large is refused with a receipt, what is far too
+            # large by RabbitMQ itself, before it takes memory.
+            "max_message_size = 2097152\n"
             "log.console = false\nlog.file = rabbit.log\nlog.file.rotation.size = 10485760\n"
             "log.file.rotation.count = 5\nlog.file.level = info\n"
         )
@@ -235,7 +259,7 @@ class PrivateNode:
         """Run the port mapper ourselves, so that it can be stopped by its own process id."""
         assert self.ports is not None
         program = shutil.which("epmd")
-        if program is None:
+        if program is None or self._epmd_runs():
             return
         self._epmd = await asyncio.create_subprocess_exec(
             program,

@@ -312,12 +312,12 @@ class Lane:
 
     async def run(self) -> None:
         """Consume until cancelled; a consumer that RabbitMQ cancels is opened again."""
-        # AMQP counts in 16 bits; the client side of a prefetch of 0 would be no limit at all.
+        # AMQP counts it in 16 bits.
         prefetch = min(self._limits.batch_messages * (self._limits.batches_in_flight + 1), 65_535)
         wait_s = self._limits.retry_min_s
         while True:
             try:
-                consumer = await self._incoming.consumer(self.queue, prefetch=prefetch)
+                consumer = await self._incoming.consumer(self.queue, prefetch=self._limits.prefetch_messages)
                 self.consuming.set()
                 wait_s = self._limits.retry_min_s
                 await self._consume(consumer)

@@ -83,7 +83,8 @@ class Limits(Section):
     """[limits]: every limit cbm keeps, with its reason."""
 
     message_bytes: Count = Field(1024 * 1024, le=1024 * 1024, description="the contract's 1 MiB; may be lowered")
-    batch_messages: Count = Field(256, le=10_000, description="decided, published and recorded together")
+    batch_messages: Count = Field(128, le=10_000, description="decided, published and recorded together")
+    prefetch_messages: Count = Field(512, le=10_000, description="of one lane in the broker's memory at most")
     batches_in_flight: Count = Field(4, le=64, description="so that deciding goes on while confirms are awaited")
     ingress_messages: Count = Field(100_000, description="then RabbitMQ refuses this agency's publishes: back-pressure")
     ingress_bytes: Count = Field(2 * 1024**3, description="the same by size, so that one agency cannot fill the disk")

@@ -14,6 +14,7 @@ from pathlib import Path
 from broker.logs import log
 from broker.node import PrivateNode
 from broker.settings import Settings
+from schemas.errors import CbmError
 
 # A child that ends sooner than this is started again after a growing wait.
 _STEADY_S = 20.0
@@ -44,6 +45,7 @@ class Supervisor:
         self._stopping = False
         rabbitmq = settings.rabbitmq
         self.node = None if rabbitmq.url else PrivateNode(settings.state_dir, rabbitmq.vhost, rabbitmq.server)
+        self._node_task: asyncio.Task[None] | None = None
         self._broker = Child("broker", ["serve"])
         self._adapters = [Child(f"adapter.{a.agency}", ["adapter", a.agency]) for a in settings.adapter]
 
@@ -60,6 +62,7 @@ class Supervisor:
             ports = self.node.ports
             log.info("node.started", amqp_port=ports.amqp if ports else None, s=round(time.monotonic() - began, 1))
             progress(f"RabbitMQ serves on 127.0.0.1:{ports.amqp if ports else '?'}")
+            self._node_task = asyncio.create_task(self._keep_node(self.node), name="rabbitmq")
         progress("starting the broker and the adapters …")
         for child in (self._broker, *self._adapters):
             child.task = asyncio.create_task(self._keep(child), name=child.name)
@@ -69,6 +72,22 @@ class Supervisor:
         tasks = [child.task for child in (self._broker, *self._adapters) if child.task is not None]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         return next(iter(done)).result()
+
+    async def _keep_node(self, node: PrivateNode) -> None:
+        wait_s = 0.5
+        while True:
+            await node.ended()
+            log.warning("child.ended", child="rabbitmq", wait_s=wait_s)
+            await asyncio.sleep(wait_s)
+            began = time.monotonic()
+            try:
+                await node.start()
+            except CbmError as error:
+                log.error("child.ended", child="rabbitmq", reason=str(error), wait_s=wait_s)
+                wait_s = min(wait_s * 2, _WAIT_MAX_S)
+            else:
+                log.info("node.started", s=round(time.monotonic() - began, 1))
+                wait_s = 0.5
 
     async def _keep(self, child: Child) -> int | None:
         wait_s = 0.5
@@ -111,6 +130,9 @@ class Supervisor:
         await asyncio.gather(*(self._end(child) for child in self._adapters))
         progress("the broker finishes what is under way …")
         await self._end(self._broker)
+        if self._node_task is not None:
+            self._node_task.cancel()
+            await asyncio.gather(self._node_task, return_exceptions=True)
         if self.node is not None:
             progress("stopping RabbitMQ …")
             await self.node.stop()
