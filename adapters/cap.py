@@ -61,9 +61,9 @@ class Cap:
         if kind == "EDXLDistribution":
             return 0.95 if inside else 0.5
         if kind in ("feed", "entry") and namespace(root) == ATOM:
-            return 0.95 if inside or any(_is_cap(namespace(e)) for e in root.iter("{*}*")) else 0.4
+            return 0.95 if inside or any(_is_cap(namespace(e)) for e in root.iter("{*}*")) else 0.5
         if kind == "alerts":
-            return 0.9 if inside else 0.4
+            return 0.9 if inside else 0.5
         return 0.7 if any(_is_cap(namespace(e)) for e in root.iter("{*}alert")) else 0.0
 
     def read(self, document: Document, origin: Origin) -> Reading:

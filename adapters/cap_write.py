@@ -4,7 +4,6 @@ Owns which shipment events officers are told of, and that no scope is wider than
 emits is valid under cap12.xsd whatever the message holds, and the same bytes every time.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from lxml import etree
 
 from adapters import cap_words as words
 from adapters.cap_read import stand_in_area
+from adapters.document import xml_text
 from schemas import Alert, AlertMessage, Message, Shipment, ShipmentMessage, Tlp
 from schemas.alert import INFO_REQUIRED, Area, NamedValue, Translation
 from schemas.errors import Fault, TranslationError
@@ -75,7 +75,7 @@ class _Writer:
         self.parent = parent
 
     def add(self, name: str, value: str | None, *, required: bool = False) -> None:
-        clean = _NOT_XML.sub("", value or "")
+        clean = xml_text(value or "")
         if clean.strip() or required:
             etree.SubElement(self.parent, f"{{{words.CAP}}}{name}").text = clean
 
@@ -97,8 +97,6 @@ class _Writer:
         return _Writer(etree.SubElement(self.parent, f"{{{words.CAP}}}{name}"))
 
 
-# Everything but Char of XML 1.0, production 2.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LIMIT = timedelta(hours=14)
 
 
@@ -153,7 +151,7 @@ def _alert(message: AlertMessage) -> Any:
         "restriction": data.restriction, "addresses": data.addresses, "code": data.code, "note": data.note,
         "references": data.references, "incidents": data.incidents,
     }  # fmt: skip
-    root = _root(message, header, words.identifier(_NOT_XML.sub("", message.subject)) or "_")
+    root = _root(message, header, words.identifier(xml_text(message.subject)) or "_")
     if _has_info(data):
         _info(root, data, None)
         # A second block in one language would read as a second event.
@@ -249,7 +247,7 @@ def _notice(message: ShipmentMessage, notice: _Notice) -> Any:
     """Write a shipment event as an alert of its own; its references travel as parameters."""
     data = message.data
     header = {"status": "Actual", "msg_type": "Alert", "source": f"cbm {message.type}"}
-    root = _root(message, header, words.identifier(f"{message.source}:{_NOT_XML.sub('', message.id)}"))
+    root = _root(message, header, words.identifier(f"{message.source}:{xml_text(message.id)}"))
     writer = _Writer(root).inside("info")
     writer.add("language", "en")
     writer.all("category", ["Security", "Transport"])

@@ -196,6 +196,15 @@ def long_text(element: Element | None, *names: str, limit: int = 8192) -> str | 
 _QUALIFIED = re.compile(r"\{[^}]*\}")
 
 
+# Everything but Char of XML 1.0, production 2.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def xml_text(value: str) -> str:
+    """Return a text without the characters that no XML document can hold."""
+    return _NOT_XML.sub("", value)
+
+
 def place_of(element: Element) -> str:
     """Name an element's place: an XPath of local names, counted where siblings share one, and the line."""
     tree = element.getroottree()

@@ -1,0 +1,240 @@
+"""UN/CEFACT SPS certificates (IPPC ePhyto, EU TRACES): plant, animal and food health papers of a consignment.
+
+Owns finding certificates in what carries them, and what a status code makes of one. Reads
+SPSCertificate in version 17, and others by local name; the acknowledgement is in sps_acknowledgement.
+Never carries an attachment or a signatory's name.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from adapters.document import (
+    Document,
+    Element,
+    Findings,
+    Identifiers,
+    Origin,
+    child,
+    children,
+    local_name,
+    namespace,
+    parse_xml,
+    place_of,
+    read_time,
+    text,
+)
+from adapters.sps_acknowledgement import SpsAcknowledgement
+from adapters.sps_consignment import Consignment, read_consignment, refer, words
+from adapters.translator import Draft, Reading, Translator
+from schemas import Message, Shipment
+from schemas.base import present
+from schemas.errors import Fault, TranslationError
+from schemas.shipment import Decision
+from schemas.shipment import Document as Paper
+
+_NAMESPACE = re.compile(r"urn:un:unece:uncefact:data:standard:SPSCertificate:(\d+)")
+_KNOWN_VERSIONS = ("17", "8")
+# A hub hands over what waits for a country in one go; its pages are far below this.
+MAX_CERTIFICATES = 500
+
+# UN/CEFACT status codes (UNTDID 4405): event, outcome, and whether the certificate is in force at all.
+_STATUS = {
+    "4": ("declared", "final", True),
+    "36": ("amended", "revised", True),
+    "39": ("declared", "approved", True),
+    "40": ("withdrawn", "withdrawn", True),
+    "41": ("rejected", "rejected", True),
+    "42": ("declared", "approval-pending", False),
+    "44": ("amended", "replaced", True),
+    "47": ("declared", "draft", False),
+    "48": ("declared", "live", True),
+    "49": ("withdrawn", "expired", True),
+    "63": ("rejected", "not-accepted", True),
+    "64": ("withdrawn", "cancelled", True),
+    "67": ("declared", "preliminary", False),
+    "70": ("declared", "issued", True),
+    "73": ("declared", "confirmed", True),
+    "74": ("withdrawn", "expired", True),
+    "85": ("amended", "updated", True),
+    "87": ("declared", "under-consideration", False),
+    "97": ("declared", "pending", False),
+}
+# The clause of an EU entry document (CHED) that holds the border post's decision.
+_CONCLUSION = "DECISION_CONCLUSION"
+# The schemes of identifiers, best first, for the key of the consignment.
+KEY_SCHEMES = (
+    "ucr", "mrn", "transport-document", "lrn", "certificate", "container", "equipment", "other", "seal",
+)  # fmt: skip
+
+
+class SpsCertificate:
+    """Reads certificates presented for a consignment; see docs/FORMATS.md for what becomes what."""
+
+    name = "sps-certificate"
+    title = "UN/CEFACT SPS certificate, version 17 (ePhyto, TRACES CHED)"
+    can_read = True
+    can_write = False
+    suffix = ".xml"
+
+    def recognise(self, document: Document) -> float:
+        """By the element SPSCertificate, at the root or in an envelope."""
+        if not document.looks_like_xml or b"SPSCertificate" not in document.content.replace(b"\x00", b""):
+            return 0.0
+        try:
+            root = document.xml
+        except TranslationError:
+            return 0.6
+        if local_name(root) == "SPSCertificate":
+            return 1.0 if _NAMESPACE.fullmatch(namespace(root)) else 0.8
+        if next(root.iter("{*}SPSCertificate"), None) is not None:
+            return 0.9
+        return 0.9 if any(_is_xml(content) for content in root.iter("{*}Content")) else 0.2
+
+    def read(self, document: Document, origin: Origin) -> Reading:
+        """Read every certificate of the document; the first that is illegible refuses it, with all faults."""
+        findings = Findings()
+        drafts: list[Draft] = []
+        found = 0
+        for certificate in _certificates(document.xml, findings):
+            found += 1
+            if found > MAX_CERTIFICATES:
+                findings.fault("too-many", place_of(document.xml), f"more than {MAX_CERTIFICATES} certificates")
+                break
+            draft = _read(certificate, origin, findings)
+            if draft is not None:
+                drafts.append(draft)
+        if not found and not findings.faults:
+            findings.fault("no-certificate", place_of(document.xml), "holds no SPSCertificate")
+        findings.settle()
+        return Reading(tuple(drafts), tuple(findings.warnings))
+
+    def write(self, message: Message) -> bytes:
+        """Refuse: an authority issues its certificates itself."""
+        detail = "certificates are read only; sps-acknowledgement answers them"
+        raise TranslationError([Fault("not-expressible", "/type", detail)])
+
+
+def _is_xml(element: Element) -> bool:
+    return (element.text or "").lstrip("\ufeff \t\r\n").startswith("<")
+
+
+_DECLARATION = re.compile(r"^<\?xml[^>]*\?>")
+
+
+def _certificates(root: Element, findings: Findings) -> Iterator[Element]:
+    """Yield the certificates: at the root, in an envelope, or as escaped text in the hub's Envelope/Content."""
+    if local_name(root) == "SPSCertificate":
+        yield root
+        return
+    for element in root.iter("{*}SPSCertificate", "{*}Content"):
+        if local_name(element) == "SPSCertificate":
+            if not any(local_name(above) == "SPSCertificate" for above in element.iterancestors()):
+                yield element
+        elif _is_xml(element) and "Envelope" in local_name(element.getparent()):
+            inner = _DECLARATION.sub("", (element.text or "").lstrip("\ufeff \t\r\n"))
+            try:
+                yield from _certificates(parse_xml(inner.encode()), findings)
+            except TranslationError as error:
+                for fault in error.faults:
+                    findings.fault(fault.code, f"{place_of(element)}: {fault.pointer}", fault.detail)
+
+
+def _read(certificate: Element, origin: Origin, findings: Findings) -> Draft | None:
+    """Read one certificate."""
+    version = _NAMESPACE.fullmatch(namespace(certificate))
+    if version is None or version[1] not in _KNOWN_VERSIONS:
+        findings.warn_at("version", certificate, "not the namespace of SPSCertificate 17 or 8: read by element names")
+    header = child(certificate, "SPSExchangedDocument")
+    if header is None:
+        findings.fault("missing", place_of(certificate), "a certificate has an SPSExchangedDocument")
+        return None
+    identifiers = Identifiers()
+    issuer = words(header, findings, "IssuerSPSParty", "Name")
+    number = words(header, findings, "ID", limit=256)
+    if number is None:
+        findings.warn_at("missing", header, "a certificate has a number", "ID")
+    identifiers.add("certificate", number, issuer)
+    kind = text(header, "TypeCode")
+    papers = [Paper(**present(type=kind and kind[:64], id=number, issuer=issuer))] if number else []
+    papers += _references(header, identifiers, findings)
+    consignment = child(certificate, "SPSConsignment")
+    if consignment is None:
+        findings.warn_at("missing", certificate, "no consignment: only the paper itself is known", "SPSConsignment")
+        body = Consignment()
+    else:
+        body = read_consignment(consignment, identifiers, findings)
+    if not identifiers:
+        findings.fault("no-identifier", place_of(certificate), "neither number nor container nor any other reference")
+        return None
+    issued = _issued(header, origin, findings)
+    moment, assumed = issued or (origin.received, False)
+    event, outcome, in_force = _status(header, findings)
+    conclusion = _conclusion(header)
+    if conclusion is not None and event == "declared" and in_force:
+        event, outcome = "inspected", conclusion
+    data = Shipment(
+        **present(
+            identifiers=identifiers.as_list(),
+            occurred=moment,
+            zone_assumed=assumed or None,
+            classifier=None if in_force else "planned",
+            documents=list(dict.fromkeys([*papers, *body.documents])),
+            decision=Decision(**present(authority=issuer, outcome=outcome)) if outcome else None,
+            **body.fields,
+        )
+    )
+    subject = identifiers.first(*KEY_SCHEMES) or ""  # type: ignore[arg-type]  # the schemes of the tuple
+    return Draft(f"shipment.{event}", subject, moment, data)
+
+
+def _references(header: Element, identifiers: Identifiers, findings: Findings) -> list[Paper]:
+    """Read the papers a certificate refers to, and the certificates it replaces (IPPC note ADRPN)."""
+    found = refer(header, identifiers, findings)
+    for note in children(header, "IncludedSPSNote"):
+        replaced = text(note, "Content")
+        if (text(note, "Subject") or "").upper() == "ADRPN" and replaced and len(replaced) <= 256:
+            identifiers.add("certificate", replaced)
+            found.append(Paper(type="851", id=replaced))
+    return found
+
+
+def _issued(header: Element, origin: Origin, findings: Findings) -> tuple[datetime, bool] | None:
+    """The time of issue, or else of signature; as text, or in DateTimeString (ePhyto) or DateTime (TRACES)."""
+    for path in (("IssueDateTime",), ("SignatorySPSAuthentication", "ActualDateTime")):
+        element = child(header, *path)
+        if element is None:
+            continue
+        given = text(element) or text(element, "DateTimeString") or text(element, "DateTime")
+        if given is None:
+            continue
+        found = read_time(given, origin.zone)
+        if found is not None:
+            return found
+        findings.warn_at("time-form", element, "not a date-time of ISO 8601: not carried")
+    findings.warn_at("missing", header, "no legible time; when it was received stands in", "IssueDateTime")
+    return None
+
+
+def _status(header: Element, findings: Findings) -> tuple[str, str | None, bool]:
+    code = text(header, "StatusCode")
+    known = _STATUS.get(code.lstrip("0") or "0") if code else None
+    if known is None:
+        findings.warn_at("status", header, "not a known status of a certificate: read as presented", "StatusCode")
+        return "declared", None, True
+    if not known[2]:
+        findings.warn_at("not-in-force", header, "the certificate is not issued yet: read as planned", "StatusCode")
+    return known
+
+
+def _conclusion(header: Element) -> str | None:
+    """The decision on an EU entry document, as a token; its words differ from list to list and are kept."""
+    for authentication in children(header, "SignatorySPSAuthentication"):
+        for clause in children(authentication, "IncludedSPSClause"):
+            if (text(clause, "ID") or "").upper() == _CONCLUSION:
+                token = re.sub(r"[^a-z0-9]+", "-", (text(clause, "Content") or "").lower()).strip("-")[:64]
+                return token if re.match(r"[a-z]", token) else None
+    return None
+
+
+TRANSLATORS: tuple[Translator, ...] = (SpsCertificate(), SpsAcknowledgement())
