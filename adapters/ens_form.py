@@ -117,7 +117,7 @@ def _check_group(group: Element, parts: tuple[Part, ...]) -> Iterator[Fault]:
             continue
         if index < reached:
             yield Fault("ens-order", place_of(element), "this element stands after others that it has to precede")
-        reached = max(reached, index)
+        reached = index
         part = parts[index]
         counts[name] += 1
         if part.high is not None and counts[name] == part.high + 1:
