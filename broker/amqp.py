@@ -111,12 +111,13 @@ class _Arriving(pika.BasicProperties):  # type: ignore[misc]
 def _without_headers(encoded: bytes) -> bytes:
     """Cut the headers table out of encoded properties: flags, content type and encoding come before it."""
     flags = int.from_bytes(encoded[:2], "big")
+    kept = flags & ~int(pika.BasicProperties.FLAG_HEADERS)
     start = 2
     for flag in (pika.BasicProperties.FLAG_CONTENT_TYPE, pika.BasicProperties.FLAG_CONTENT_ENCODING):
         if flags & flag:
             start += 1 + encoded[start]
     end = start + 4 + int.from_bytes(encoded[start : start + 4], "big")
-    return (flags & ~pika.BasicProperties.FLAG_HEADERS).to_bytes(2, "big") + encoded[2:start] + encoded[end:]
+    return kept.to_bytes(2, "big") + encoded[2:start] + encoded[end:]
 
 
 pika.spec.props[pika.BasicProperties.INDEX] = _Arriving

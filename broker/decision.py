@@ -49,6 +49,8 @@ class Arrival:
     user_id: str | None = None
     content_type: str | None = None
     content_encoding: str | None = None
+    resent: bool = False
+    """Sent again by an operator out of quarantine, where it no longer stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,7 @@ def decide(examined: Examined, earlier: Earlier | None, agreements: Agreements, 
     """
     message, warnings = examined.message, examined.warnings
     if earlier is not None and earlier.digest == examined.digest:
-        if examined.arrival.redelivered:
+        if examined.arrival.redelivered and (earlier.disposition == "accepted" or not examined.arrival.resent):
             # Recorded before a crash, not yet acknowledged: its sender may not have heard.
             return Decision(
                 examined,
@@ -244,7 +246,8 @@ def decide(examined: Examined, earlier: Earlier | None, agreements: Agreements, 
                 repeated=True,
                 recipient_count=earlier.recipients,
             )
-        return Decision(examined, "duplicate", warnings=warnings)
+        if earlier.disposition == "accepted":
+            return Decision(examined, "duplicate", warnings=warnings)
     if message is None or examined.faults:
         return Decision(examined, "refused", faults=examined.faults, warnings=warnings)
     if earlier is not None and earlier.disposition == "accepted":

@@ -176,18 +176,18 @@ class Ledger:
         found: dict[tuple[str, str], Earlier] = {}
         try:
             with self._engine.connect() as connection:
-                for one in examined:
-                    if one.arrival.redelivered:
-                        same = (_table.c.source == one.arrival.agency) & (_table.c.id == one.id)
-                        # A duplicate's line proves nothing of the first one, which may stand behind it in the
-                        # queue's order and yet be recorded after it.
-                        ended = (_table.c.digest == one.digest) & (_table.c.disposition != "duplicate")
-                        query = sa.select(*columns).where(same, ended).limit(1)
-                        _collect(found, connection.execute(query))
                 ids = list({one.id for one in examined})
                 for start in range(0, len(ids), _KEYS_AT_ONCE):
                     some = ids[start : start + _KEYS_AT_ONCE]
                     _collect(found, connection.execute(sa.select(*columns).where(_accepted, _table.c.id.in_(some))))
+                for one in examined:
+                    known = found.get(one.key)
+                    if one.arrival.redelivered and (known is None or known.digest != one.digest):
+                        same = (_table.c.source == one.arrival.agency) & (_table.c.id == one.id)
+                        # A duplicate's line proves nothing of the message it repeats: that one may still have
+                        # been under way when the broker fell, and unrecorded.
+                        ended = (_table.c.digest == one.digest) & (_table.c.disposition != "duplicate")
+                        _collect(found, connection.execute(sa.select(*columns).where(same, ended).limit(1)))
         except SQLAlchemyError as error:
             raise LedgerUnavailable(f"the ledger does not answer: {_reason(error)}") from None
         return found

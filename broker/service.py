@@ -20,7 +20,7 @@ from broker.amqp import Confirmations, Consumer, Delivery, Properties, Publisher
 from broker.decision import Arrival, Decision, Earlier, Examined, decide, examine, receipt_of
 from broker.ledger import Ledger, row_of
 from broker.logs import log
-from broker.names import DELIVER, LANES, QUARANTINE, ingress_queue
+from broker.names import DELIVER, LANES, QUARANTINE, RESENT_HEADER, ingress_queue
 from broker.provision import Place, provision
 from broker.settings import Settings
 from broker.topology import Addresses
@@ -312,8 +312,6 @@ class Lane:
 
     async def run(self) -> None:
         """Consume until cancelled; a consumer that RabbitMQ cancels is opened again."""
-        # AMQP counts it in 16 bits.
-        prefetch = min(self._limits.batch_messages * (self._limits.batches_in_flight + 1), 65_535)
         wait_s = self._limits.retry_min_s
         while True:
             try:
@@ -372,6 +370,7 @@ class Lane:
             user_id=delivery.user_id,
             content_type=delivery.content_type,
             content_encoding=delivery.content_encoding,
+            resent=RESENT_HEADER in delivery.headers,
         )
 
     def _publish(self, batch: Batch) -> None:

@@ -23,6 +23,8 @@ CONTENT_TYPE = "application/cloudevents+json"
 MAX_BYTES = 1024 * 1024
 # More faults than this in one message are noise; the last one then says that there are more.
 MAX_FAULTS = 100
+# A name in the message can be as long as the message; the fault's place is cut, so that a receipt stays small.
+_POINTER_CHARACTERS = 256
 
 SHIPMENT_SCHEMA = "urn:cbm:shipment:1"
 ALERT_SCHEMA = "urn:cbm:alert:1"
@@ -172,6 +174,8 @@ _BY_FAMILY: dict[str, type[Envelope]] = {
 }
 _BUILT_IN = frozenset(Envelope.model_fields)
 _EXTENSION_NAME = re.compile(r"[a-z0-9]{1,64}")
+# CloudEvents 1.0, section "Type System", String; PostgreSQL stores no U+0000.
+_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _AGENCY = re.compile(AGENCY_PATTERN)
 
 
@@ -214,9 +218,18 @@ def family_of(type_: str) -> str:
     return type_.partition(".")[0]
 
 
+def is_text(value: str) -> bool:
+    """Tell whether a string may stand in an attribute: no control characters, nothing that is no character."""
+    return _NO_TEXT.search(value) is None
+
+
 def _further_faults(message: Message) -> list[Fault]:
     """The rules that tie attributes together, beyond the form of each."""
-    faults: list[Fault] = []
+    faults = [
+        Fault("control-character", f"/{name}", "an attribute of a CloudEvent has no control characters")
+        for name in ("id", "source", "subject", "correlationid", "causationid")
+        if not is_text(getattr(message, name) or "")
+    ]
     if message.tlp == "RED" and message.recipients is None:
         faults.append(Fault("recipients-required", "/recipients", "a message marked RED names its recipients"))
     if message.recipients:
@@ -244,6 +257,8 @@ def _extension_faults(extra: dict[str, Any]) -> list[Fault]:
             faults.append(
                 Fault("attribute-name", place[:128], "a CloudEvents attribute has lower-case letters and digits only")
             )
+        elif isinstance(value, str) and not is_text(value):
+            faults.append(Fault("control-character", place, "an attribute of a CloudEvent has no control characters"))
         elif name == "data_base64" or not isinstance(value, str | bool | int):
             faults.append(Fault("attribute-value", place, "an extension attribute is a string, integer or boolean"))
     return faults
@@ -296,8 +311,11 @@ def faults_from(error: ValidationError, *, tagged: bool, prefix: str = "") -> li
         kind = found["type"]
         code = _CODES.get(kind) or ("type" if kind.endswith("_type") else kind.replace("_", "-"))
         # A union of forms adds its own words to the place; a pointer has only names and numbers of the message.
-        parts = [part for part in place if not (isinstance(part, str) and _UNION_WORD.fullmatch(part))]
-        pointer = prefix + "".join("/" + _escape(str(part)) for part in parts)
+        *above, last = place or ("",)
+        parts = [part for part in above if not _is_union_word(part)]
+        if place and (kind == "extra_forbidden" or not _is_union_word(last)):
+            parts.append(last)
+        pointer = (prefix + "".join("/" + _escape(str(part)) for part in parts))[:_POINTER_CHARACTERS]
         text = found["msg"] if code != "form" else _form_in_words(found["ctx"]["pattern"])
         if code == "unknown-field":
             text = "this field is not part of the schema"
@@ -316,6 +334,10 @@ def _form_in_words(pattern: str) -> str:
 
 
 _UNION_WORD = re.compile(r"(list|constrained-str|literal|function-|str)\b.*")
+
+
+def _is_union_word(part: object) -> bool:
+    return isinstance(part, str) and _UNION_WORD.fullmatch(part) is not None
 
 
 def _escape(name: str) -> str:
