@@ -7,6 +7,8 @@ LANES = ("alert", "shipment")
 DELIVER = "deliver"
 QUARANTINE = "quarantine"
 JOURNAL = "journal"
+# Marks what an operator sent again out of quarantine.
+RESENT_HEADER = "x-cbm-resent"
 
 
 def in_exchange(agency: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from broker.amqp import Consumer, Delivery, Session, properties
 from broker.logs import log
-from broker.names import QUARANTINE, in_exchange
+from broker.names import QUARANTINE, RESENT_HEADER, in_exchange
 from schemas.envelope import CONTENT_TYPE
 from schemas.errors import NotFound
 
@@ -123,7 +123,7 @@ async def resend(session: Session, held: Held) -> None:
     publisher = await session.publisher()
     props = properties(
         content_type=CONTENT_TYPE,
-        headers={"x-cbm-resent": True},
+        headers={RESENT_HEADER: True},
         message_id=held.id if not held.id.startswith("sha256:") else None,
         app_id=held.agency,
     )
