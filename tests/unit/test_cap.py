@@ -2,6 +2,7 @@
 
 import base64
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from schemas.errors import TranslationError
 from tests.alerts import AGENCIES, clean_alerts, wild_alerts
 
 (CAP,) = TRANSLATORS
+EXAMPLES = Path(__file__).parents[2] / "examples/seaport/documents"
 ORIGIN = Origin("kr.border", datetime(2026, 3, 2, tzinfo=UTC), ZoneInfo("Asia/Seoul"))
 
 INFO = """
@@ -437,6 +439,17 @@ def test_cap_elements_in_any_disorder_are_read_or_refused_and_nothing_else(parts
     else:
         for message in found:
             CAP.write(message)
+
+
+@pytest.mark.parametrize(
+    ("path", "container"),
+    [("kr.quarantine/cap-pest-interception.xml", "CBMU2046175"), ("kr.border/cap-radiation-gate.xml", "CBMU3104281")],
+)
+def test_the_example_alerts_name_their_container_and_place_without_a_warning(path: str, container: str) -> None:
+    message = read_one((EXAMPLES / path).read_bytes())
+    assert ("container", container) in {(one.scheme, one.value) for one in message.data.about}
+    assert (message.data.place.locode, message.data.severity) == ("KRPUS", "Severe")
+    assert message.data.native.warnings is None
 
 
 def test_other_documents_are_not_taken_for_alerts() -> None:

@@ -337,8 +337,8 @@ _NAMES = st.sampled_from(
 )
 _TEXTS = st.sampled_from(
     ["", " ", "x", "70", "39", "HS", "0101", "KR", "KRPUS", "1", "AAQ", "UCN", "ADRPN", "RPCRF", "CBMU2046175",
-     "9" * 600, "0001-01-01T00:00:00+14:00", "1897-01-01", "DECISION_CONCLUSION", "١", "²", "1.0", "&lt;SPSCertificate/>",
-     "held by : "]
+     "9" * 600, "0001-01-01T00:00:00+14:00", "1897-01-01", "DECISION_CONCLUSION", "١", "²", "1.0",
+     "&lt;SPSCertificate/>", "held by : "]
 )  # fmt: skip
 _TREES = st.recursive(
     st.builds("<{0}>{1}</{0}>".format, _NAMES, _TEXTS),
