@@ -5,6 +5,7 @@ Never judges a declaration: whether codes and amounts are right is the customs o
 """
 
 import re
+from collections.abc import Callable
 
 from adapters.document import (
     Document,
@@ -41,6 +42,7 @@ from adapters.wco_parts import (
 from adapters.wco_values import moment
 from schemas import Message, Shipment
 from schemas.base import present
+from schemas.envelope import MAX_FAULTS
 from schemas.errors import Fault, TranslationError
 from schemas.shipment import Scheme
 
@@ -71,9 +73,7 @@ class Declarations:
             findings.fault("no-declaration", place_of(root), "there is no Declaration in it")
         for declaration in declarations:
             check_namespaces(declaration, DEC, findings)
-        drafts = [_draft(declaration, findings, origin) for declaration in declarations]
-        findings.settle()
-        return Reading(tuple(draft for draft in drafts if draft is not None), tuple(findings.warnings))
+        return read_each(declarations, _draft, findings, origin)
 
     def write(self, message: Message) -> bytes:
         """Refuse: a declaration is the trader's to make."""
@@ -106,10 +106,24 @@ def check_namespaces(element: Element, uri: str, findings: Findings) -> None:
     given = namespace(element)
     if given != uri:
         said = "another namespace than" if given else "no namespace instead of"
-        findings.warn("namespace", place_of(element), f"{said} {uri}")
+        findings.warn_at("namespace", element, f"{said} {uri}")
     wrapper = element.getparent()
     if wrapper is not None and local_name(wrapper) != "MetaData":
-        findings.warn("wrapper", place_of(wrapper), "the prefix has run into the name MetaData")
+        findings.warn_at("wrapper", wrapper, "the prefix has run into the name MetaData")
+
+
+def read_each(
+    elements: list[Element], draft_of: Callable[[Element, Findings, Origin], Draft | None], findings: Findings,
+    origin: Origin,
+) -> Reading:  # fmt: skip
+    """Read the documents within a file, each into one draft; where there are faults all of them are raised."""
+    drafts = []
+    for element in elements:
+        drafts.append(draft_of(element, findings, origin))
+        if len(findings.faults) > MAX_FAULTS:
+            break
+    findings.settle()
+    return Reading(tuple(draft for draft in drafts if draft is not None), tuple(findings.warnings))
 
 
 def subject_of(identifiers: Identifiers) -> str:
@@ -149,9 +163,7 @@ def _type(declaration: Element, findings: Findings) -> str | None:
     element = child(declaration, "FunctionCode")
     code = text(element)
     if element is None or code is None:
-        findings.warn(
-            "function-missing", place_of(declaration), "FunctionCode (WCO 017) is mandatory; read as an original"
-        )
+        findings.warn_at("function-missing", declaration, "FunctionCode (WCO 017) is mandatory; read as an original")
         return "shipment.declared"
     if re.fullmatch(r"0*[1-9][0-9]?", code) is None:
         findings.fault("function-code", place_of(element), "FunctionCode (WCO 017) is a number of UNTDID 1225")
@@ -160,7 +172,7 @@ def _type(declaration: Element, findings: Findings) -> str | None:
     if code == REQUEST_FUNCTION:
         return _request_type(declaration, element, findings)
     if code in REPEATED_FUNCTIONS:
-        findings.warn("repeated", place_of(element), f"function {code}: a copy of what was sent before")
+        findings.warn_at("repeated", element, f"function {code}: a copy of what was sent before")
         return "shipment.declared"
     if code in DECLARED_FUNCTIONS:
         return "shipment.declared"
@@ -173,9 +185,9 @@ def _request_type(declaration: Element, element: Element, findings: Findings) ->
     if type_ is not None:
         return type_
     # An additional message of a kind unknown here still changes what was declared.
-    findings.warn(
+    findings.warn_at(
         "request-type",
-        place_of(element),
+        element,
         f"function 13 with a TypeCode other than {', '.join(REQUEST_TYPES)}; read as an amendment",
     )
     return "shipment.amended"

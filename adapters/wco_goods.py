@@ -5,7 +5,7 @@ Owns the mapping of commodity, measure, packaging and value. Never knows what el
 
 import re
 
-from adapters.document import Element, Findings, child, children, place_of, text
+from adapters.document import Element, Findings, child, children, text
 from adapters.wco_codes import KILOGRAMS, TARIFF, TARIFF_SUFFIX
 from adapters.wco_values import MAX_COUNT, country, decimal, whole
 from schemas.base import present
@@ -59,7 +59,7 @@ def _tariff_number(commodity: Element | None, findings: Findings) -> str | None:
         return None
     plain = re.sub(r"[ .\-]", "", number[0])
     if _DIGITS.fullmatch(plain) is None or not 2 <= len(plain) <= 14:
-        findings.warn("hs", place_of(number[1]), "a commodity code has two to fourteen digits")
+        findings.warn_at("hs", number[1], "a commodity code has two to fourteen digits")
         return None
     if len(plain) == 8 and _DIGITS.fullmatch(suffix) and len(suffix) <= 6:
         return plain + suffix
@@ -80,7 +80,7 @@ def _gross_mass(commodity: Element | None, findings: Findings) -> float | None:
         return None
     factor = KILOGRAMS.get((element.get("unitCode") or "KGM").upper())
     if factor is None or number < 0:
-        findings.warn("mass", place_of(element), "not a mass in a known unit (UNECE Recommendation 20)")
+        findings.warn_at("mass", element, "not a mass in a known unit (UNECE Recommendation 20)")
         return None
     return float(number) if factor == 1 else float(number) * factor
 
@@ -101,7 +101,7 @@ def _un_number(commodity: Element | None, findings: Findings) -> str | None:
         return None
     number = value.upper().removeprefix("UN").strip()
     if re.fullmatch(r"[0-9]{4}", number) is None:
-        findings.warn("un-number", place_of(element), "a UN number has four digits")
+        findings.warn_at("un-number", element, "a UN number has four digits")
         return None
     return number
 
@@ -118,7 +118,7 @@ def _value(item: Element, commodity: Element | None, findings: Findings) -> Valu
             continue
         currency = (element.get("currencyID") or "").strip().upper()
         if re.fullmatch(r"[A-Z]{3}", currency) is None:
-            findings.warn("currency", place_of(element), "an amount without an ISO 4217 currency (currencyID)")
+            findings.warn_at("currency", element, "an amount without an ISO 4217 currency (currencyID)")
             continue
         return Value(amount=float(number), currency=currency)
     return None

@@ -13,7 +13,6 @@ from adapters.document import (
     child,
     children,
     local_name,
-    place_of,
     text,
 )
 from adapters.wco_codes import (
@@ -38,17 +37,12 @@ def payloads(root: Element, name: str) -> list[Element]:
     """Return the elements of that local name that a MetaData wrapper holds, or the root if it is one itself.
 
     The wrapper may itself be wrapped (requests of a gateway, SOAP), and exporting tools have been seen
-    to run its prefix into its name: what ends in MetaData is taken for it.
+    to run its prefix into its name: a root that ends in MetaData is taken for it.
     """
     if local_name(root) == name:
         return [root]
-    return [
-        found
-        for wrapper in root.iter()
-        if local_name(wrapper).endswith("MetaData")
-        for found in wrapper
-        if local_name(found) == name
-    ]
+    wrappers = [root] if local_name(root).endswith("MetaData") else root.iter("{*}MetaData")
+    return [found for wrapper in wrappers for found in children(wrapper, name)]
 
 
 def read_identifiers(declaration: Element, findings: Findings) -> Identifiers:
@@ -92,7 +86,10 @@ def _add(found: Identifiers, scheme: Scheme, element: Element | None, findings: 
     if element is None or value is None:
         return
     if len(value) > _MAX_IDENTIFIER:
-        findings.warn("too-long", place_of(element), f"a reference has at most {_MAX_IDENTIFIER} characters")
+        findings.warn_at("too-long", element, f"a reference has at most {_MAX_IDENTIFIER} characters")
+        return
+    if not normal_identifier(value).isprintable():
+        findings.warn_at("character", element, "a reference has no control characters")
         return
     odd = None
     if scheme == "container":
@@ -100,7 +97,7 @@ def _add(found: Identifiers, scheme: Scheme, element: Element | None, findings: 
     elif scheme == "ucr" and local_name(element.getparent()) == "UCR":
         odd = ucr_warning(normal_identifier(value))
     if odd is not None:
-        findings.warn(scheme, place_of(element), odd)
+        findings.warn_at(scheme, element, odd)
     found.add(scheme, value)
 
 
@@ -143,20 +140,25 @@ def _equipment_elements(shipment: Element) -> list[Element]:
     return found
 
 
+def _is_reference(value: str) -> bool:
+    return len(value) <= _MAX_IDENTIFIER and normal_identifier(value).isprintable()
+
+
 def read_equipment(declaration: Element) -> list[Equipment]:
     """Containers and other transport equipment (WCO 31B) with their seals, each number once."""
-    seals: dict[str, list[str]] = {}
+    # Dictionaries for sets that keep their order.
+    seals: dict[str, dict[str, None]] = {}
     shipment = child(declaration, "GoodsShipment")
     for element in _equipment_elements(shipment) if shipment is not None else ():
         number = text(element, "ID")
-        if number is None or len(number) > _MAX_IDENTIFIER:
+        if number is None or not _is_reference(number):
             continue
-        of = seals.setdefault(normal_identifier(number), [])
+        of = seals.setdefault(normal_identifier(number), {})
         for seal in children(element, "Seal"):
             value = text(seal, "ID")
-            if value and len(value) <= _MAX_IDENTIFIER and normal_identifier(value) not in of:
-                of.append(normal_identifier(value))
-    return [Equipment(**present(number=number, seals=values)) for number, values in seals.items()]
+            if value and _is_reference(value):
+                of[normal_identifier(value)] = None
+    return [Equipment(**present(number=number, seals=list(values))) for number, values in seals.items()]
 
 
 def read_place(declaration: Element, findings: Findings) -> Place | None:
@@ -171,10 +173,12 @@ def read_place(declaration: Element, findings: Findings) -> Place | None:
         return None
     address = child(location, "Address")
     nation = country(child(address, "CountryCode"), findings)
-    codes = parts_of((text(location, "ID"), text(location, "Name")))
-    locode = None
-    for code in codes:
-        locode = locode or _locode(code.upper(), nation, text(address, "TypeCode"))
+    number, name = text(location, "ID"), text(location, "Name")
+    codes = parts_of((number, name))
+    qualifier = text(address, "TypeCode")
+    # A name of five letters can look like a UN/LOCODE; the country beside it tells.
+    locode = next((code.upper() for code in codes if plain_locode(code, nation, code == number)), None)
+    locode = locode or next((led for code in codes if (led := led_locode(code, nation, qualifier))), None)
     facility = next((code for code in codes if code.upper() != locode), None)
     found = present(
         locode=locode,
@@ -185,17 +189,18 @@ def read_place(declaration: Element, findings: Findings) -> Place | None:
     return Place(**found) if found else None
 
 
-def _locode(code: str, nation: str | None, qualifier: str | None) -> str | None:
-    """A UN/LOCODE written out, or one that lends its last three letters to a terminal's code.
+def plain_locode(code: str, nation: str | None, alone: bool) -> bool:
+    """Tell whether a code is a UN/LOCODE written out: of that nation, or of any where it may stand `alone`."""
+    return is_locode(code.upper()) and (code[:2].upper() == nation or (alone and nation is None))
 
-    Qualifier U (DE 5/23 of the EU data model) says that the code begins with a UN/LOCODE, of which the
-    country stands apart.
+
+def led_locode(code: str, nation: str | None, qualifier: str | None) -> str | None:
+    """Return the UN/LOCODE that a terminal's code begins with.
+
+    Qualifier U (DE 5/23 of the EU data model) says that it does; the country stands apart.
     """
-    if len(code) == 5 and is_locode(code):
-        return code
-    if nation and (qualifier or "").upper() == "U" and is_locode(nation + code[:3]):
-        return nation + code[:3]
-    return None
+    found = f"{nation}{code[:3].upper()}"
+    return found if nation and (qualifier or "").upper() == "U" and is_locode(found) else None
 
 
 def read_transport(declaration: Element, findings: Findings) -> Transport | None:
@@ -218,7 +223,7 @@ def read_transport(declaration: Element, findings: Findings) -> Transport | None
         if re.fullmatch(r"[0-9]", code):
             mode = code
         else:
-            findings.warn("mode", place_of(element), "a mode of transport is one digit (UNECE Recommendation 19)")
+            findings.warn_at("mode", element, "a mode of transport is one digit (UNECE Recommendation 19)")
     means, voyage = None, None
     for element in candidates:
         number = short(text(element, "ID") or text(element, "Name"))

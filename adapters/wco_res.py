@@ -21,7 +21,7 @@ from adapters.document import (
 )
 from adapters.translator import Draft, Reading
 from adapters.wco_codes import DEC, EVENT_LIST, EVENT_WORDS, OUTCOME_BY_STATUS, RES, RESPONSES
-from adapters.wco_dec import check_namespaces, recognise_wco, subject_of
+from adapters.wco_dec import check_namespaces, read_each, recognise_wco, subject_of
 from adapters.wco_error import ErrorLine
 from adapters.wco_goods import read_goods
 from adapters.wco_parts import payloads, read_equipment, read_identifiers
@@ -68,9 +68,7 @@ class Responses:
             findings.fault("no-response", place_of(root), "there is no Response in it")
         for response in responses:
             check_namespaces(response, RES, findings)
-        drafts = [_draft(response, findings, origin) for response in responses]
-        findings.settle()
-        return Reading(tuple(draft for draft in drafts if draft is not None), tuple(findings.warnings))
+        return read_each(responses, _draft, findings, origin)
 
     def write(self, message: Message) -> bytes:
         """Write a decision as one Response in its MetaData wrapper."""
@@ -141,13 +139,13 @@ def _own_statements(response: Element) -> Iterator[Element]:
 
 def _declarations(response: Element) -> tuple[Element | None, list[Element]]:
     """Tell the response's own Declaration (which one it is about) from declaration data that follows it."""
-    found = children(response, "Declaration")
-    data = [
-        one
-        for number, one in enumerate(found)
-        if namespace(one) == DEC != namespace(response) or number > 0 or child(one, "FunctionCode") is not None
-    ]
-    header = next((one for one in found if one not in data), None)
+    header, data = None, []
+    for number, one in enumerate(children(response, "Declaration")):
+        in_dec = namespace(one) == DEC != namespace(response)
+        if in_dec or number > 0 or child(one, "FunctionCode") is not None:
+            data.append(one)
+        else:
+            header = one
     return header, data
 
 
@@ -203,6 +201,6 @@ def _reason(response: Element, findings: Findings, origin: Origin) -> str | None
             kept.append(line)
             length += len(line) + 1
         elif line:
-            findings.warn("too-long", place_of(response), f"of its reasons {MAX_REASON} characters are kept")
+            findings.warn_at("too-long", response, f"of its reasons {MAX_REASON} characters are kept")
             break
     return "\n".join(kept) or None

@@ -13,6 +13,7 @@ from lxml import etree
 from adapters.document import Element
 from adapters.wco_codes import DEC
 from adapters.wco_parts import scheme_of_document
+from schemas.codes import normal_identifier
 from schemas.shipment import Goods, Identifier, Scheme, Shipment
 
 MAX_SEQUENCE = 99_999
@@ -35,6 +36,7 @@ _LENGTHS: dict[Scheme, int] = {
     "seal": 35,
     "other": 70,
 }
+SCHEMES = tuple(_LENGTHS)
 # Under which type a reference of each scheme goes out as a PreviousDocument; 760: any contract of carriage.
 _PREVIOUS: dict[Scheme, str] = {
     "ucr": "DCR",
@@ -60,21 +62,19 @@ def add(parent: Element, uri: str, name: str, value: str | None = None) -> Eleme
 
 def fitting(identifiers: list[Identifier], *schemes: Scheme) -> list[Identifier]:
     """Return the references of these schemes that the schema has room for, in their order."""
-    return [
-        one
-        for one in identifiers
-        if one.scheme in schemes and len(one.value) <= _LENGTHS[one.scheme] and not NOT_XML.search(one.value)
-    ]
+    return [one for one in identifiers if one.scheme in schemes and _fits(one.value, one.scheme)]
 
 
-def write_data(response: Element, body: Shipment, header: list[Identifier]) -> bool:
-    """Append the Declaration with all but what the `header` names; tell whether there was any."""
-    rest = [one for one in body.identifiers if one not in header]
+def write_data(response: Element, body: Shipment, header: list[Identifier]) -> None:
+    """Append a Declaration with all that the `header` does not name; none where there is nothing."""
+    named = {(one.scheme, one.value) for one in header}
+    rest = [one for one in body.identifiers if (one.scheme, one.value) not in named]
     nsmap: Any = {None: DEC}
     declaration: Element = etree.Element(f"{{{DEC}}}Declaration", nsmap=nsmap)
     add(declaration, DEC, "FunctionCode", "9")
+    types = {normal_identifier(one.id): one.type or "" for one in body.documents or []}
     for one in fitting(rest, "certificate"):
-        _certificate(declaration, one.value, body)
+        _certificate(declaration, one.value, types.get(one.value, ""))
     shipment: Element = etree.Element(f"{{{DEC}}}GoodsShipment")
     _equipment(shipment, rest, body)
     for number, goods in enumerate((body.goods or [])[:_MAX_ITEMS], start=1):
@@ -92,14 +92,11 @@ def write_data(response: Element, body: Shipment, header: list[Identifier]) -> b
         declaration.append(shipment)
     if len(declaration) > 1:
         response.append(declaration)
-    return len(declaration) > 1
 
 
-def _certificate(declaration: Element, number: str, body: Shipment) -> None:
-    """Write a certificate, with the type that the documents give its number if that is a code."""
-    kinds = (one.type or "" for one in body.documents or [] if "".join(one.id.split()).upper() == number)
-    kind = next((kind for kind in kinds if re.fullmatch(r"[A-Z0-9]{3,4}", kind)), "")
-    if scheme_of_document(kind) != "certificate":
+def _certificate(declaration: Element, number: str, kind: str) -> None:
+    """Write a certificate, with its type where that is a code that reads as a certificate's again."""
+    if re.fullmatch(r"[A-Z0-9]{3,4}", kind) is None or scheme_of_document(kind) != "certificate":
         kind = ""
     document = add(declaration, DEC, "AdditionalDocument")
     if kind[:-3]:
@@ -115,9 +112,9 @@ def _equipment(shipment: Element, rest: list[Identifier], body: Shipment) -> Non
     for one in rest:
         if one.scheme in ("container", "equipment"):
             seals.setdefault(one.value, [])
-    placed = {seal for of in seals.values() for seal in of}
-    loose = [one.value for one in rest if one.scheme == "seal" and one.value not in placed]
     rows = [(number, of) for number, of in seals.items() if _fits(number, "container")]
+    placed = {seal for _, of in rows for seal in of}
+    loose = [one.value for one in fitting(rest, "seal") if one.value not in placed]
     if loose:
         rows.append(("", loose))
     if not rows:
@@ -135,7 +132,7 @@ def _equipment(shipment: Element, rest: list[Identifier], body: Shipment) -> Non
 
 
 def _fits(value: str, scheme: Scheme) -> bool:
-    return len(value) <= _LENGTHS[scheme] and not NOT_XML.search(value)
+    return len(value) <= _LENGTHS[scheme] and value.isprintable() and not NOT_XML.search(value)
 
 
 def _item(shipment: Element, number: int, goods: Goods) -> None:

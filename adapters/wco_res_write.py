@@ -24,7 +24,7 @@ from adapters.wco_codes import (
     WORD_BY_TYPE,
 )
 from adapters.wco_error import ErrorLine
-from adapters.wco_res_data import MAX_SEQUENCE, add, fitting, one_line, write_data
+from adapters.wco_res_data import MAX_SEQUENCE, SCHEMES, add, fitting, one_line, write_data
 from schemas import Message, ShipmentMessage
 from schemas.errors import Fault, TranslationError
 from schemas.shipment import Identifier, Shipment
@@ -48,6 +48,10 @@ def write_response(message: Message) -> bytes:
             [Fault("no-words", "/type", f"RES has words for {', '.join(sorted(FUNCTION_BY_TYPE))} only")]
         )
     body = message.data
+    if not fitting(body.identifiers, *SCHEMES):
+        raise TranslationError(
+            [Fault("no-identifier", "/data/identifiers", "none of them fits into the lengths that RES has")]
+        )
     outcome = body.decision.outcome if body.decision else message.type.partition(".")[2]
     code = _function_code(message.type, outcome)
     nsmap: Any = {"md": METADATA, "ds": RES_DS, None: RES}
@@ -97,11 +101,7 @@ def _response(root: Element, message: ShipmentMessage, body: Shipment, code: str
             add(information, RES, "StatementDescription", line)
             add(information, RES, "StatementTypeCode", _REMARK)
     _status(response, body, code, status[1] if status[0] == code else "")
-    named = _header(response, body, code)
-    if not write_data(response, body, named) and not named:
-        raise TranslationError(
-            [Fault("no-identifier", "/data/identifiers", "none of them fits into the lengths that RES has")]
-        )
+    write_data(response, body, _header(response, body, code))
 
 
 def _lines(body: Shipment) -> list[str]:

@@ -6,7 +6,7 @@ Owns how a value is checked and what is warned of. Never knows which part of a d
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from adapters.document import Element, Findings, Origin, place_of, read_time, text
+from adapters.document import Element, Findings, Origin, read_time, text
 from schemas.codes import is_country
 
 # The limits of the canonical fields.
@@ -23,7 +23,7 @@ def moment(element: Element | None, findings: Findings, origin: Origin) -> tuple
         return None
     found = read_time(value, origin.zone)
     if found is None or not 1 < found[0].year < 9999:
-        findings.warn("time", place_of(element), "neither a date (format 102) nor a date-time (format 304)")
+        findings.warn_at("time", element, "neither a date (format 102) nor a date-time (format 304)")
         return None
     return found
 
@@ -37,7 +37,7 @@ def whole(element: Element | None, findings: Findings, *, most: int = MAX_COUNT)
     if number is None:
         return None
     if number != number.to_integral_value() or not 0 <= number <= most:
-        findings.warn("number", place_of(element), f"not a whole number from 0 to {most}")
+        findings.warn_at("number", element, f"not a whole number from 0 to {most}")
         return None
     return int(number)
 
@@ -52,7 +52,7 @@ def decimal(element: Element | None, findings: Findings) -> Decimal | None:
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite() or abs(number) > Decimal(10) ** 15:
-        findings.warn("number", place_of(element), "not a decimal number of at most fifteen digits before the point")
+        findings.warn_at("number", element, "not a decimal number of at most fifteen digits before the point")
         return None
     return number
 
@@ -64,7 +64,7 @@ def country(element: Element | None, findings: Findings) -> str | None:
         return None
     code = code.upper()
     if not is_country(code):
-        findings.warn("country", place_of(element), "not an ISO 3166-1 alpha-2 country code")
+        findings.warn_at("country", element, "not an ISO 3166-1 alpha-2 country code")
         return None
     return code
 
