@@ -8,10 +8,15 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from broker.node import PrivateNode
 from tests.harness import House
+
+# Shared machines stall for a moment now and then; a deadline would fail what is right.
+hypothesis.settings.register_profile("cbm", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("cbm")
 
 ROOT = Path(__file__).parent.parent
 

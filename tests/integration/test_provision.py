@@ -1,0 +1,72 @@
+"""Bringing RabbitMQ to what cbm.toml says, with the management API and without it."""
+
+import json
+import stat
+
+import pytest
+
+from broker.amqp import Session
+from broker.management import quoted
+from broker.provision import Place, provision
+from broker.service import Broker
+from schemas import build
+from schemas.errors import NotAuthorised
+from tests.harness import CUSTOMS, QUARANTINE, House, shipment
+
+
+async def test_provisioning_again_changes_nothing(house: House) -> None:
+    vhost = quoted(house.vhost)
+
+    async def standing() -> object:
+        names = ("exchanges", "queues", "bindings", "policies")
+        found = {what: await house.node.management.get(f"{what}/{vhost}") for what in names}
+        return {
+            what: sorted(
+                json.dumps({k: one.get(k) for k in ("name", "source", "destination", "routing_key", "type")})
+                for one in rows
+            )
+            for what, rows in found.items()
+        }
+
+    before = await standing()
+    await house.provision()
+    assert await standing() == before
+
+
+async def test_without_the_management_api_queues_are_declared_and_users_left_to_the_administrator(house: House) -> None:
+    await house.node.management.delete(f"vhosts/{quoted(house.vhost)}")
+    await house.node.management.put(f"vhosts/{quoted(house.vhost)}", {})
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    await house.node.management.put(f"permissions/{quoted(house.vhost)}/cbm", everything)
+    session = await Session.open(house.place.url, name="test")
+    await provision(house.settings, Place(house.place.url, None), session)
+    channel = await session.channel()
+    assert await channel.declare_queue(f"inbox.{QUARANTINE}.alert", passive=True) == (0, 0)
+    await session.close()
+
+    file = house.folder / "definitions.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    text = file.read_text()
+    password = (house.folder / "credentials" / CUSTOMS).read_text().strip()
+    assert password not in text
+    with pytest.raises(NotAuthorised):
+        await Session.open(house.url(CUSTOMS), name="test")
+
+    # The administrator imports the file, and the agencies are in.
+    await house.node.management.post("definitions", json.loads(text))
+    await (await Session.open(house.url(CUSTOMS), name="test")).close()
+
+
+async def test_a_deleted_feed_is_made_again_and_what_waited_for_it_is_delivered(house: House) -> None:
+    broker: Broker = await house.start()
+    await house.node.management.delete(f"exchanges/{quoted(house.vhost)}/deliver")
+    async with house.client(CUSTOMS) as customs:
+        published = await customs.publish(build(**shipment_object()))
+        assert (await published.receipt()).disposition == "accepted"
+    assert await house.messages_in(f"inbox.{QUARANTINE}.shipment") == 1
+    assert broker.serving.is_set()
+
+
+def shipment_object() -> dict[str, object]:
+    """A shipment event for `build`, which takes what JSON holds."""
+    return shipment()
