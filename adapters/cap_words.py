@@ -116,8 +116,8 @@ def strictest(markings: Iterable[Tlp]) -> Tlp:
     return max(markings, key=lambda marking: marking.sensitivity)
 
 
-# CAP 1.2, 3.2.1: an identifier has no blanks, commas, `<` or `&`.
-_NOT_IN_IDENTIFIERS = re.compile(r"[\s,<&]+")
+# CAP 1.2, 3.2.1: an identifier has no blanks, commas, `<` or `&`; as a subject it has no control characters.
+_NOT_IN_IDENTIFIERS = re.compile(r"[\s,<&\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]+")
 
 
 def identifier(text: str) -> str:

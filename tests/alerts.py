@@ -9,6 +9,7 @@ from adapters import cap_words as words
 from schemas import Message, build
 from schemas.base import present
 from schemas.codes import container_check_digit
+from schemas.envelope import is_text
 
 AGENCIES = ("kr.customs", "kr.quarantine", "kr.border")
 _LETTERS = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cn", "Zl", "Zp"))
@@ -183,7 +184,7 @@ def wild_alerts(draw: st.DrawFn) -> Message:
     )
     return _message(
         type=draw(st.sampled_from(["alert.issued", "alert.updated", "alert.cancelled", "alert.acknowledged"])),
-        subject=draw(wild),
+        subject=draw(wild.filter(is_text)),
         time=draw(st.datetimes(timezones=st.just(UTC))),
         tlp=draw(st.sampled_from([None, "CLEAR", "WHITE", "GREEN", "RED"])),
         recipients=named,

@@ -120,7 +120,7 @@ def test_any_alert_written_is_valid(schema: etree.XMLSchema) -> None:
 )
 def test_every_notice_written_is_valid(schema: etree.XMLSchema, type_: str) -> None:
     message = build(
-        specversion="1.0", id="n 1,<&", source="kr.customs", type=f"shipment.{type_}", subject="6KR123 \x01",
+        specversion="1.0", id="n 1,<&", source="kr.customs", type=f"shipment.{type_}", subject="6KR123 <&",
         time=datetime(2026, 3, 1, 8, 0, 0, 123456, tzinfo=UTC), datacontenttype="application/json",
         dataschema="urn:cbm:shipment:1",
         data={

@@ -174,6 +174,12 @@ def test_a_geocode_un_locode_is_the_place() -> None:
     assert read_one(alert(info(more=f"<area><areaDesc>Busan</areaDesc>{geocode}</area>"))).data.place.locode == "KRPUS"
 
 
+def test_an_identifier_with_what_may_not_stand_in_one_is_read_without() -> None:
+    message = read_one(alert(info(), identifier="KR 7,\x9f8 &amp; 9, "))
+    assert message.subject == "KR_7_8_9"
+    assert "identifier-form" in warnings(message)
+
+
 def test_a_time_without_zone_is_read_in_the_agencys_own() -> None:
     message = read_one(alert(info(), sent="2026-03-01T09:00:00"))
     assert message.time == datetime.fromisoformat("2026-03-01T09:00:00+09:00")
