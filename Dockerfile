@@ -2,8 +2,8 @@
 FROM python:3.12-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/cbm
-COPY requirements.lock ./
-RUN /opt/cbm/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY requirements-runtime.lock ./
+RUN /opt/cbm/bin/pip install --no-cache-dir --require-hashes -r requirements-runtime.lock
 COPY pyproject.toml README.md ./
 COPY schemas schemas
 COPY broker broker

@@ -8,7 +8,7 @@ PYTHON ?= python3
 CORPUS ?= ../shared/corpus
 CBM := .venv/bin/cbm
 
-.PHONY: install run test bench formats docs clean
+.PHONY: install run test bench formats docs lock clean
 
 install: .venv/.installed rabbitmq
 
@@ -38,6 +38,13 @@ formats: install
 docs: install
 	.venv/bin/python -m schemas.export
 	.venv/bin/python -m broker.logs > docs/LOGS.md
+
+# Locks every version with its hash, for all platforms, and without the address of any index.
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate pyproject.toml
+lock:
+	$(LOCK) --group dev -o requirements.lock
+	$(LOCK) --group build -c requirements.lock -o requirements-runtime.lock
 
 clean:
 	rm -rf .venv build dist examples/seaport/var
