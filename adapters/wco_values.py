@@ -6,7 +6,7 @@ Owns how a value is checked and what is warned of. Never knows which part of a d
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from adapters.document import Element, Findings, Origin, read_time, text
+from adapters.document import Element, Findings, Origin, child, read_time, text
 from schemas.codes import is_country
 
 # The limits of the canonical fields.
@@ -25,6 +25,9 @@ def moment(element: Element | None, findings: Findings, origin: Origin) -> tuple
     if found is None or not 1 < found[0].year < 9999:
         findings.warn_at("time", element, "neither a date (format 102) nor a date-time (format 304)")
         return None
+    stated = child(element, "DateTimeString")
+    if stated is not None and stated.get("formatCode") not in ("102", "304"):
+        findings.warn_at("format-code", stated, "formatCode is 102 or 304 (UNTDID 2379); read by its shape")
     return found
 
 

@@ -1,0 +1,156 @@
+"""`python -m adapters.survey CORPUS`: how the translators do on a folder of real documents.
+
+Owns the counting and the tables of docs/FORMATS.md. Every translator is run on every file; anything but a
+`TranslationError` is a crash and fails the command. Never repeats what a document says: reasons are told
+by code and rule.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from adapters.document import Document, Origin
+from adapters.formats import FORMATS, recognise
+from adapters.translator import Translator, messages
+from schemas.errors import TranslationError
+
+CORPORA = ("wco-data-model", "sps-ephyto", "cap", "ics-ens")
+BEGIN, END = "<!-- survey:begin -->", "<!-- survey:end -->"
+# Where and when a document is read changes no count.
+_ORIGIN = Origin("kr.customs", datetime(2026, 1, 1, tzinfo=UTC), ZoneInfo("Asia/Seoul"))
+# The rule behind a code, in words that hold for every document.
+_RULES = {
+    "not-well-formed": "not well-formed XML",
+    "document-type": "a document type declaration, which can carry entities",
+    "no-identifier": "nothing in it tells which consignment it is about",
+    "no-alert": "a feed or wrapper without an alert in it",
+}
+
+
+@dataclass
+class Row:
+    """What became of the documents of one format in one corpus."""
+
+    documents: int = 0
+    read: int = 0
+    messages: int = 0
+    seconds: float = 0.0
+    refused: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    """How many documents were refused, by the codes of all their faults."""
+
+
+@dataclass
+class Survey:
+    """The rows by corpus and format; the files of no format that is read, by corpus and suffix; the crashes."""
+
+    rows: dict[tuple[str, str], Row] = field(default_factory=dict)
+    others: dict[str, Counter[str]] = field(default_factory=dict)
+    crashes: list[str] = field(default_factory=list)
+
+
+def survey(folder: Path, corpora: tuple[str, ...] = CORPORA) -> Survey:
+    """Run every translator over every file of these corpora."""
+    found = Survey()
+    for corpus in corpora:
+        found.others[corpus] = Counter()
+        for path in sorted((folder / corpus).rglob("*")):
+            if path.is_file():
+                _file(found, corpus, path, folder)
+    return found
+
+
+def _file(found: Survey, corpus: str, path: Path, folder: Path) -> None:
+    content = path.read_bytes()
+    chosen: Translator | None = None
+    try:
+        chosen, _ = recognise(Document(content))
+    except TranslationError:
+        found.others[corpus][path.suffix.lower() or path.name] += 1
+    except Exception as error:
+        found.crashes.append(f"{path.relative_to(folder)}: recognise: {type(error).__name__}")
+    for translator in FORMATS.values():
+        if not translator.can_read:
+            continue
+        row = found.rows.setdefault((corpus, translator.name), Row()) if translator is chosen else Row()
+        started = time.perf_counter()
+        row.documents += 1
+        try:
+            row.messages += len(messages(translator, Document(content), _ORIGIN))
+            row.read += 1
+        except TranslationError as error:
+            row.refused[tuple(sorted({fault.code for fault in error.faults}))] += 1
+        except Exception as error:
+            found.crashes.append(f"{path.relative_to(folder)}: {translator.name}: {type(error).__name__}")
+        row.seconds += time.perf_counter() - started
+
+
+def tables(found: Survey) -> str:
+    """Write the survey as Markdown; the seconds stand in the last column of the first table."""
+    return "\n".join([*_formats(found), "", *_refused(found), "", *_others(found)])
+
+
+def _formats(found: Survey) -> Iterator[str]:
+    yield "| corpus | format | documents | read | refused | messages | seconds |"
+    yield "|---|---|---:|---:|---:|---:|---:|"
+    for (corpus, name), row in sorted(found.rows.items()):
+        refused = sum(row.refused.values())
+        yield (
+            f"| {corpus} | `{name}` | {row.documents} | {row.read} | {refused} | {row.messages} | {row.seconds:.1f} |"
+        )
+
+
+def _refused(found: Survey) -> Iterator[str]:
+    yield "| refused in | format | documents | code | rule |"
+    yield "|---|---|---:|---|---|"
+    for (corpus, name), row in sorted(found.rows.items()):
+        for codes, count in sorted(row.refused.items()):
+            rules = "; ".join(_RULES.get(code, "see the format's section") for code in codes)
+            yield f"| {corpus} | `{name}` | {count} | {', '.join(f'`{code}`' for code in codes)} | {rules} |"
+
+
+def _others(found: Survey) -> Iterator[str]:
+    yield "| corpus | files of no format that is read, by suffix |"
+    yield "|---|---|"
+    for corpus, counts in sorted(found.others.items()):
+        yield f"| {corpus} | {', '.join(f'{count} {suffix}' for suffix, count in sorted(counts.items())) or 'none'} |"
+
+
+def between_markers(text: str) -> str:
+    """Return what stands between the markers of a page."""
+    return text.partition(BEGIN)[2].partition(END)[0].strip()
+
+
+def with_tables(text: str, content: str) -> str:
+    """Return the page with the content between its markers replaced."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n{content}\n{END}{after}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 1 where a translator crashed or nothing was there to read."""
+    parser = argparse.ArgumentParser(prog="python -m adapters.survey", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("corpus", type=Path, help=f"the folder that holds {', '.join(CORPORA)}")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="replace the tables between the page's markers")
+    given = parser.parse_args(arguments)
+    found = survey(given.corpus)
+    content = tables(found)
+    if given.write is None:
+        sys.stdout.write(content + "\n")
+    else:
+        given.write.write_text(with_tables(given.write.read_text(), content))
+    for crash in found.crashes:
+        sys.stderr.write(f"crash: {crash}\n")
+    return 1 if found.crashes or not found.rows else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
