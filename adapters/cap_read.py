@@ -5,7 +5,7 @@ marking, test flag, identifiers and place. Never looks at what the alert was wra
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -44,6 +44,22 @@ _MAX_INFOS = 500
 # The least that a scope allows a marking to be, and what it means when nothing else is said.
 _FLOOR = {"Public": Tlp.CLEAR, "Restricted": Tlp.GREEN, "Private": Tlp.AMBER}
 _IMPLIED = {"Public": Tlp.CLEAR, "Restricted": Tlp.AMBER_STRICT, "Private": Tlp.RED}
+
+
+def _is_line(value: str) -> bool:
+    return len(value) <= 512
+
+
+# cbm's own parameters of place and profile, and what each may hold.
+_FITS: dict[str, Callable[[str], bool]] = {
+    "place-locode": is_locode,
+    "place-country": is_country,
+    "place-name": _is_line,
+    "place-facility": _is_line,
+    "profile-hs": lambda value: re.fullmatch(r"[0-9]{2,14}", value) is not None,
+    "profile-origin": is_country,
+    "profile-party": _is_line,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +270,7 @@ class _Reader:
             contact=values.line(info, "contact"),
             parameters=ours.others,
             about=ours.about.as_list(),
-            profile=Profile(**ours.profile) if ours.profile else None,  # type: ignore[arg-type]
+            profile=Profile(**ours.profile) if ours.profile else None,
             areas=areas,
             place=place,
             translations=[self._translation(other, info, event) for other in group[1:]],
@@ -334,21 +350,15 @@ class _Reader:
             scheme = words.REFERENCE_NAMES.get(words.plain(name.rpartition(":")[2]))
             return scheme is not None and self._refer(ours, scheme, value, None, element)
         part, _, issuer = name.removeprefix(words.OURS).partition("@")
-        kind, _, leaf = part.partition("-")
         if part in words.SCHEMES:
             return self._refer(ours, part, value, issuer.strip() or None, element)
-        if kind == "place" and leaf in words.PLACE_PARTS and leaf not in ours.place:
-            fits = {"locode": is_locode, "country": is_country}.get(leaf, lambda text: len(text) <= 512)
-            if fits(value):
-                ours.place[leaf] = value
-            return fits(value)
-        if kind == "profile" and leaf in ("hs", "origin", "party"):
-            fits = {"hs": lambda text: re.fullmatch(r"[0-9]{2,14}", text) is not None, "origin": is_country}.get(
-                leaf, lambda text: len(text) <= 512
-            )
-            if fits(value):
+        if (fits := _FITS.get(part)) is not None and fits(value):
+            kind, _, leaf = part.partition("-")
+            if kind == "place":
+                ours.place.setdefault(leaf, value)
+            else:
                 ours.profile.setdefault(leaf, []).append(value)
-            return fits(value)
+            return True
         if part == "zone-assumed":
             ours.zone_assumed = value == "true"
             return True
@@ -407,8 +417,8 @@ def _fingerprint(info: Element) -> Any:
         return tuple(" ".join("".join(c.itertext()).split()) for c in children(element, name))
 
     def codes(element: Element, name: str) -> tuple[str, ...]:
-        return tuple(sorted("".join(child(c, "value").itertext()) for c in children(element, name) if child(c, "value")
-                            is not None))  # fmt: skip
+        values = [value for pair in children(element, name) if (value := child(pair, "value")) is not None]
+        return tuple(sorted("".join(value.itertext()) for value in values))
 
     areas = children(info, "area")
     shapes = tuple((all_of(area, "polygon"), all_of(area, "circle")) for area in areas)

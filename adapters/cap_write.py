@@ -114,7 +114,8 @@ def _time(moment: datetime) -> str:
 
 def _root(message: Message, header: dict[str, Any], identifier: str) -> Any:
     """Write what stands before the info blocks."""
-    root = etree.Element(f"{{{words.CAP}}}alert", nsmap={None: words.CAP})
+    prefixes: Any = {None: words.CAP}
+    root = etree.Element(f"{{{words.CAP}}}alert", nsmap=prefixes)
     writer, marking = _Writer(root), message.marking
     scope = max(header.get("scope", "Public"), _SCOPE_OF[marking], key=lambda one: _WIDTH[one])
     restriction = header.get("restriction")
