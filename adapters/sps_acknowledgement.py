@@ -139,9 +139,8 @@ def _read(element: Element, origin: Origin, findings: Findings) -> Draft | None:
 
 def _write(message: ShipmentMessage, event: str) -> bytes:
     data = message.data
-    root: Any = etree.Element(
-        f"{{{_DOCUMENT}}}SPSAcknowledgement", nsmap={None: _DOCUMENT, "ram": _PARTS, "udt": _TYPES}
-    )
+    prefixes: Any = {None: _DOCUMENT, "ram": _PARTS, "udt": _TYPES}
+    root: Any = etree.Element(f"{{{_DOCUMENT}}}SPSAcknowledgement", nsmap=prefixes)
     document = etree.SubElement(root, f"{{{_DOCUMENT}}}SPSAcknowledgementDocument")
     issued = etree.SubElement(document, f"{{{_PARTS}}}IssueDateTime")
     etree.SubElement(issued, f"{{{_TYPES}}}DateTimeString").text = rfc3339(data.occurred)
