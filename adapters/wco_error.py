@@ -1,7 +1,7 @@
 """The errors of a response (WCO 53A) as lines of text, and the lines as errors again.
 
 Owns the form `CODE at 42A/67A/68A[1].145: description`: validation code (377), pointers of section (375),
-number and tag (381), description (488). Never knows what a code means.
+number (006) and tag (381), description (488). Never knows what a code means.
 """
 
 import re

@@ -65,6 +65,27 @@ def test_every_document_is_read_refused_for_its_own_fault_or_of_no_format_of_our
     assert seen == {"wco-dec": 199, "wco-res": 247, "inventory-linking": 19, "not-well-formed": 1, "no-identifier": 1}
 
 
+def test_every_declaration_that_is_valid_is_read(corpus: Path, declarations: etree.XMLSchema) -> None:
+    cancellations = etree.XMLSchema(etree.parse(str(corpus / SCHEMAS / "customs" / "wrapper_cancel.xsd")))
+    seen: Counter[tuple[bool, bool]] = Counter()
+    for path, document in documents(corpus):
+        if Declarations().recognise(document) < 0.5:
+            continue
+        try:
+            found = messages(Declarations(), document, ORIGIN)
+        except TranslationError:
+            found = []
+        try:
+            wrapper = next(document.xml.iter("{*}MetaData"), document.xml)
+        except TranslationError:
+            continue
+        alone = etree.fromstring(etree.tostring(wrapper))
+        valid = declarations.validate(alone) or cancellations.validate(alone)
+        assert found or not valid, path
+        seen[valid, bool(found)] += 1
+    assert seen == {(True, True): 198, (False, True): 1, (False, False): 1}
+
+
 def test_each_kind_of_notification_becomes_its_event(corpus: Path) -> None:
     kinds = {
         "DMSACC": "shipment.declared", "DMSRCV": "shipment.declared", "DMSREJ": "shipment.rejected",

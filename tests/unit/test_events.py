@@ -1,0 +1,127 @@
+"""What the CloudEvents translator promises: events in a file stay the events they are, or all of it is refused."""
+
+import contextlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.document import Document, Origin
+from adapters.events import MAX_EVENTS, CloudEvents
+from adapters.translator import messages
+from schemas import Message
+from schemas.errors import TranslationError
+from tests.wco_messages import MESSAGES
+
+ORIGIN = Origin("kr.quarantine", datetime(2026, 3, 2, tzinfo=UTC))
+EVENT: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "7c1e",
+    "source": "kr.quarantine",
+    "type": "shipment.held",
+    "subject": "6KR1208814-PLANTS-0417",
+    "time": "2026-03-02T10:00:00+09:00",
+    "datacontenttype": "application/json",
+    "dataschema": "urn:cbm:shipment:1",
+    "tlp": "GREEN",
+    "sequence": 3,
+    "test": False,
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "stage": "second",
+    "data": {
+        "identifiers": [{"scheme": "container", "value": "CBMU2046175"}],
+        "occurred": "2026-03-02T09:58:00+09:00",
+    },
+}
+BODY = json.dumps(EVENT).encode()
+
+
+def read(content: bytes) -> list[Message]:
+    return messages(CloudEvents(), Document(content), ORIGIN)
+
+
+def faults(content: bytes) -> list[tuple[str, str]]:
+    with pytest.raises(TranslationError) as refused:
+        read(content)
+    return [(fault.code, fault.pointer) for fault in refused.value.faults]
+
+
+def test_an_event_keeps_its_id_time_and_every_attribute() -> None:
+    (message,) = read(BODY)
+    again = json.loads(message.to_bytes())
+    assert {name: again[name] for name in EVENT if name != "data"} == {n: v for n, v in EVENT.items() if n != "data"}
+    assert {name: again["data"][name] for name in EVENT["data"]} == EVENT["data"]
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [
+        (BODY, 1),
+        (json.dumps(EVENT, indent=2).encode(), 1),
+        (b" [ " + BODY + b" ,\n" + BODY + b" ] ", 2),
+        (BODY + b"\n\n" + BODY + b"\r\n" + BODY, 3),
+        (b"\xef\xbb\xbf" + BODY, 1),
+    ],
+)
+def test_single_events_batches_and_lines_are_read(content: bytes, count: int) -> None:
+    assert CloudEvents().recognise(Document(content)) > 0.5
+    assert len(read(content)) == count
+
+
+def test_a_file_is_refused_whole_with_the_faults_of_every_event() -> None:
+    foreign = json.dumps(EVENT | {"source": "kr.customs"}).encode()
+    unknown = json.dumps(EVENT | {"type": "shipment.vanished"}).encode()
+    assert faults(b"[" + b",".join([BODY, foreign, unknown]) + b"]") == [
+        ("wrong-source", "/1/source"),
+        ("not-in-list", "/2/type"),
+    ]
+
+
+def test_a_receipt_is_no_agencys_to_publish() -> None:
+    receipt = EVENT | {
+        "type": "receipt.accepted",
+        "dataschema": "urn:cbm:receipt:1",
+        "data": {"disposition": "accepted", "of": {"id": "1"}},
+    }
+    assert faults(json.dumps(receipt).encode()) == [("broker-only-type", "/0/type")]
+
+
+def test_what_a_batch_hides_is_found_in_it() -> None:
+    twice = BODY.replace(b'"id": "7c1e"', b'"id": "7c1e", "id": "other"')
+    assert [code for code, _ in faults(b"[" + twice + b"]")] == ["duplicate-name"]
+    assert faults(b'[{"specversion": "\\ud800"}]') == [("not-json", "/0")]
+
+
+def test_no_event_beyond_a_limit_is_dropped_in_silence() -> None:
+    line = b'{"specversion":"1.0"}\n'
+    assert faults(line * (MAX_EVENTS + 1)) == [("too-many", "")]
+    assert faults(b"[" + b",".join([line] * (MAX_EVENTS + 1)) + b"]") == [("too-many", "")]
+    assert faults(b"[]") == [("empty", "")]
+    assert faults(line * 200)[-1] == ("more-faults", "")
+
+
+@settings(max_examples=100, deadline=None)
+@given(MESSAGES)
+def test_an_event_that_is_written_reads_as_the_same_event(message: Message) -> None:
+    (again,) = read(CloudEvents().write(message))
+    same = again.model_copy(update={"data": message.data, "traceparent": message.traceparent})
+    assert same == message
+    assert again.data.model_copy(update={"native": None}) == message.data  # type: ignore[union-attr]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_broken_json_raises_nothing_but_translation_errors(data: st.DataObject) -> None:
+    content = bytearray(data.draw(st.sampled_from([BODY, b"[" + BODY + b"," + BODY + b"]", BODY + b"\n" + BODY])))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(content)))
+        content[start : start + data.draw(st.sampled_from([0, 1, 30]))] = data.draw(
+            st.binary(max_size=4) | st.sampled_from([b"[", b"]", b"{", b'"', b"\\ud800", b"1e999", b"NaN", b"\n"])
+        )
+    document = Document(bytes(content))
+    assert 0 <= CloudEvents().recognise(document) <= 1
+    with contextlib.suppress(TranslationError):
+        messages(CloudEvents(), document, ORIGIN)
