@@ -212,6 +212,8 @@ class Session:
         self.lost: asyncio.Future[ConnectionLost] = loop.create_future()
         self._unblocked = asyncio.Event()
         self._unblocked.set()
+        # Whoever waits for an unblocking must hear of the end, however it came.
+        self.lost.add_done_callback(lambda _: self._unblocked.set())
         connection.add_on_close_callback(_guarded(self._on_close))
         connection.add_on_connection_blocked_callback(_guarded(self._on_blocked))
         connection.add_on_connection_unblocked_callback(_guarded(self._on_unblocked))
@@ -271,7 +273,6 @@ class Session:
         if not self.lost.done():
             text = getattr(error, "reply_text", "") or str(error) or type(error).__name__
             self.lost.set_result(ConnectionLost(f"the connection to {self.where} ended: {text}"))
-        self._unblocked.set()
 
     def _on_blocked(self, _: Any, frame: Any) -> None:
         self._unblocked.clear()
@@ -361,10 +362,11 @@ class Session:
 
     def abort(self, reason: str) -> None:
         """Give the connection up at once, without a word to RabbitMQ."""
-        transport = getattr(self._connection, "_transport", None)
-        if transport is not None:
+        # pika's own way to end a connection at once; its public `close` waits for RabbitMQ's answer.
+        terminate = getattr(self._connection, "_terminate_stream", None)
+        if terminate is not None and not self._connection.is_closed:
             with contextlib.suppress(Exception):
-                transport.abort()
+                terminate(AMQPConnectionError(reason))
         if not self.lost.done():
             self.lost.set_result(ConnectionLost(f"the connection to {self.where} was given up: {reason}"))
 
