@@ -178,7 +178,8 @@ def _messages_of(content: bytes, from_: str, origin: Origin) -> Iterable[Message
     found = messages(translator, document, origin)
     for message in found[:1]:
         native = getattr(message.data, "native", None)
-        print_faults(Fault(w.code, w.pointer, w.detail) for w in (native.warnings or ()) if native is not None)
+        warnings = native.warnings if native is not None else None
+        print_faults(Fault(w.code, w.pointer, w.detail) for w in warnings or ())
     yield from found
 
 

@@ -25,6 +25,7 @@ class Management:
     url: str
     user: str
     password: str = field(repr=False)
+    timeout_s: float = TIMEOUT_S
 
     async def get(self, path: str) -> Any:
         """GET a resource below /api, decoded."""
@@ -64,7 +65,7 @@ class Management:
             },
         )
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=self.timeout_s) as response:  # noqa: S310
                 content = response.read()
         except urllib.error.HTTPError as error:
             detail = error.read(2000).decode(errors="replace")

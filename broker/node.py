@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from broker.credentials import BROKER_USER, Credentials, amqp_url, password_hash, write_private
@@ -27,6 +27,7 @@ _SERVERS = (
 )
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0
+_ANSWER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,8 @@ class PrivateNode:
         if self.ports is None or _is_free(self.ports.amqp):
             return False
         try:
-            await self.management.get(f"vhosts/{self.vhost}")
+            # Whoever else has our port may take a connection and never answer.
+            await replace(self.management, timeout_s=_ANSWER_S).get(f"vhosts/{self.vhost}")
         except (TransportError, NotAuthorised, NotFound):
             return False
         return True
@@ -237,7 +239,8 @@ class PrivateNode:
         schedulers = f"+S {self._schedulers}:{self._schedulers} " if self._schedulers else ""
         return kept | {
             "HOME": str(self.folder / "home"),
-            "RABBITMQ_NODENAME": f"cbm{self.ports.amqp}@localhost",
+            # The data belong to the name: it must outlive a change of ports. With an epmd of its own none clashes.
+            "RABBITMQ_NODENAME": "cbm@localhost",
             "RABBITMQ_NODE_PORT": str(self.ports.amqp),
             "RABBITMQ_DIST_PORT": str(self.ports.distribution),
             "ERL_EPMD_PORT": str(self.ports.epmd),

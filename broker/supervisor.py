@@ -58,9 +58,10 @@ class Supervisor:
         if self.node is not None:
             progress("starting a private RabbitMQ …")
             began = time.monotonic()
-            await self.node.start()
+            made = await self.node.start()
             ports = self.node.ports
-            log.info("node.started", amqp_port=ports.amqp if ports else None, s=round(time.monotonic() - began, 1))
+            took_s = round(time.monotonic() - began, 1)
+            log.info("node.started" if made else "node.adopted", amqp_port=ports.amqp if ports else None, s=took_s)
             progress(f"RabbitMQ serves on 127.0.0.1:{ports.amqp if ports else '?'}")
             self._node_task = asyncio.create_task(self._keep_node(self.node), name="rabbitmq")
         progress("starting the broker and the adapters …")

@@ -166,8 +166,8 @@ def subscribe(
     config: ConfigOption = None,
     since: Annotated[str, typer.Option(help="Replay first: an age such as 1h, or a time (RFC 3339).")] = "",
     name: Annotated[str, typer.Option(help="Keep a queue of this name that collects while nobody listens.")] = "",
-    count: Annotated[int, typer.Option(min=1, help="End after so many messages.")] = 0,
-    timeout: Annotated[float, typer.Option(min=0.1, help="End after so many seconds.")] = 0,
+    count: Annotated[int | None, typer.Option(min=1, help="End after so many messages.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")] = None,
     full: Annotated[bool, typer.Option("--keys", help="Print {key, event} instead of the event alone.")] = False,
 ) -> None:
     """Print what an agency receives, one JSON event a line, until Ctrl-C, --count or --timeout.
@@ -182,7 +182,7 @@ def subscribe(
             source = client.replay(pattern, since=start) if start else client.subscribe(pattern, name=name or None)
             note(f"listening as {agency} for {pattern}; Ctrl-C ends")
             seen = 0
-            limit = asyncio.timeout(timeout or None)
+            limit = asyncio.timeout(timeout)
             try:
                 async with limit:
                     seen = await _print_all(source, count, full)
@@ -196,7 +196,7 @@ def subscribe(
         run_async(main())
 
 
-async def _print_all(source: AsyncIterator[Received], count: int, full: bool) -> int:
+async def _print_all(source: AsyncIterator[Received], count: int | None, full: bool) -> int:
     seen = 0
     async for received in source:
         body = received.body
