@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.document import (
+    MAX_WARNINGS,
     Document,
     Element,
     Findings,
@@ -52,6 +53,10 @@ from schemas.shipment import Document as Accompanying
 
 # HMRC allows 999 items; ten times that is no declaration, and would not fit a message either.
 MAX_ITEMS = 9999
+# An envelope holds one message, or what a system sends at once; each costs a place to look for its faults.
+MAX_MESSAGES = 999
+# Interventions in so many items are told as one in the whole consignment: each would repeat all references.
+MAX_DECISIONS = 99
 _SIGNATURE = re.compile(rb"<(?:[\w.-]+:)?CC3(?:0[45]|1[356]|28|51)A[\s/>]")
 _MASS = re.compile(r"\+?(?:[0-9]{1,15}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -100,11 +105,14 @@ class EntrySummary:
         return 1.0 if namespace(found[0]).startswith(NAMESPACE_PREFIX) else 0.8
 
     def read(self, document: Document, origin: Origin) -> Reading:
-        """Read every ICS message of the document; a CC351A makes one message for each intervention."""
+        """Read every ICS message of the document; a CC351A makes a message for each item that it is about."""
         found = messages_of(document.xml)
         findings = Findings()
         if not found:
             findings.fault("not-ens", place_of(document.xml), f"holds none of {', '.join(STRUCTURES)}")
+        if len(found) > MAX_MESSAGES:
+            findings.fault("too-many-messages", place_of(document.xml), f"more than {MAX_MESSAGES} messages")
+            findings.settle()
         drafts = [draft for message in found for draft in _Reader(message, origin, findings).drafts()]
         findings.settle()
         return Reading(tuple(drafts), tuple(findings.warnings))
@@ -143,19 +151,23 @@ class _Reader:
         issued, occurred, assumed = self._moments()
         body = present(
             identifiers=self.identifiers.as_list(), occurred=occurred, zone_assumed=assumed, place=self._place(),
-            transport=self._transport(), parties=self._parties(), goods=[self._goods(item) for item in self.items],
-            equipment=self._equipment(), documents=self._documents(),
+            transport=self._transport(), parties=self._parties(), equipment=self._equipment(),
+            documents=self._documents(),
         )  # fmt: skip
+        goods = [self._goods(item) for item in self.items]
         attributes = present(
-            correlationid=value(self.root, "CorIdeMES25"),
+            correlationid=_cut(value(self.root, "CorIdeMES25"), 256),
             test=True if value(self.root, "TesIndMES18") == "1" else None,
         )
-        for fault in check_message(self.root):
+        for fault in check_message(self.root, MAX_WARNINGS - len(self.findings.warnings)):
             self.findings.warn(fault.code, fault.pointer, fault.detail)
-        return [
-            Draft(self.kind.event, subject, issued, Shipment(**body | present(decision=decision)), attributes)
-            for decision in self._decisions()
-        ]
+        drafts: list[Draft] = []
+        for decision in self._decisions():
+            about = decision.item if decision is not None else None
+            told = [each for each in goods if about is None or each.item == about]
+            data = Shipment(**body | present(goods=told, decision=decision))
+            drafts.append(Draft(self.kind.event, subject, issued, data, attributes))
+        return drafts
 
     def _judge(self) -> None:
         """Find what leaves nothing to read, or two things that cannot both be true."""
@@ -171,8 +183,8 @@ class _Reader:
                 self.findings.fault("contradictory", place_of(told[1]), "a second reference, other than the first")
         kind = value(self.root, "MesTypMES20")
         if kind is not None and kind != local_name(self.root):
-            place = place_of(child(self.root, "MesTypMES20"))
-            self.findings.warn("message-type", place, "the message type is not that of the root, which holds")
+            place = child(self.root, "MesTypMES20")
+            self.findings.warn_at("message-type", place, "the message type is not that of the root, which holds")
 
     def _head(self, name: str) -> str | None:
         return value(self.header, name) if self.header is not None else None
@@ -203,7 +215,7 @@ class _Reader:
         if not number:
             return
         if (oddity := container_warning(number)) is not None:
-            self.findings.warn("container-number", place_of(field), oddity)
+            self.findings.warn_at("container-number", field, oddity)
         self.identifiers.add("container" if has_container_form(number) else "equipment", number)
 
     # Times.
@@ -217,14 +229,14 @@ class _Reader:
         occurred = self._time(told, self.kind.moment) if told else None
         first, second = issued or occurred, occurred or issued
         if first is None or second is None:
-            self.findings.warn("no-time", place_of(self.root), "no time can be read: that of receipt stands in")
+            self.findings.warn_at("no-time", self.root, "no time can be read: that of receipt stands in")
             return self.origin.received, self.origin.received, None
         return first, second, True
 
     def _time(self, text: str, name: str) -> datetime | None:
         found = read_time(text, self.origin.zone)
         if found is None:
-            self.findings.warn("time", place_of(self.root), f"{name} is no date and time, and is left out")
+            self.findings.warn_at("time", self.root, f"{name} is no date and time, and is left out")
             return None
         return found[0]
 
@@ -241,7 +253,7 @@ class _Reader:
         name = " ".join((told.text or "").split()) if told is not None else ""
         code = name.upper()
         if name and not is_country(code[:2]):
-            self.findings.warn("place", place_of(told), "a place begins with a UN/LOCODE or a country code")
+            self.findings.warn_at("place", told, "a place begins with a UN/LOCODE or a country code")
             fields["name"] = _short(name)
         elif len(code) == 5 and is_locode(code):
             fields |= {"locode": code, "country": code[:2]}
@@ -293,7 +305,7 @@ class _Reader:
         trader = TRADERS[local_name(group)]
         name, street, postcode, city, country = (value(group, field) for field in trader.address)
         if country is not None and not is_country(country):
-            self.findings.warn("country", place_of(group), "the country is no ISO 3166-1 code, and is left out")
+            self.findings.warn_at("country", group, "the country is no ISO 3166-1 code, and is left out")
             country = None
         found = present(
             name=_short(name), id=_short(value(group, trader.tin)), country=country,
@@ -304,18 +316,14 @@ class _Reader:
     def _goods(self, item: Element) -> Goods:
         mass, number = value(item, "GroMasGDS46"), value(item, "IteNumGDS7")
         if mass is not None and _MASS.fullmatch(mass) is None:
-            self.findings.warn(
-                "mass", place_of(item), "the gross mass is no decimal number of kilograms, and is left out"
-            )
+            self.findings.warn_at("mass", item, "the gross mass is no decimal number of kilograms, and is left out")
             mass = None
         hs, un_number = value(child(item, "COMCODGODITM"), "ComNomCMD1"), value(item, "UNDanGooCodGDI1")
         if hs is not None and re.fullmatch(r"[0-9]{2,14}", hs, re.ASCII) is None:
-            self.findings.warn(
-                "commodity", place_of(item), "the commodity code has other than 2 to 14 digits: left out"
-            )
+            self.findings.warn_at("commodity", item, "the commodity code has other than 2 to 14 digits: left out")
             hs = None
         if un_number is not None and re.fullmatch(r"[0-9]{4}", un_number, re.ASCII) is None:
-            self.findings.warn("un-number", place_of(item), "the UN number has other than four digits: left out")
+            self.findings.warn_at("un-number", item, "the UN number has other than four digits: left out")
             un_number = None
         return Goods(
             **present(
@@ -344,25 +352,31 @@ class _Reader:
     # Decisions.
 
     def _decisions(self) -> list[Decision | None]:
-        """What customs decided: nothing in a declaration, and one decision for each intervention."""
+        """What customs decided: nothing in a declaration, one thing in an answer, one for each item in a CC351A."""
         if self.kind.outcome is None:
             return [None]
         authority = value(child(self.root, "CUSOFFFENT730"), "RefNumCUSOFFFENT731") or value(self.root, "MesSenMES3")
-        interventions = children(self.root, "CUSINT632")
-        if interventions:
-            return [self._intervention(authority, told) for told in interventions]
-        told = present(authority=_short(authority), reason=_cut(self._reasons(), 8192))
-        return [Decision(outcome=self.kind.outcome, **told)]
+        reasons = self._interventions() or {None: self._reasons()}
+        return [
+            Decision(
+                outcome=self.kind.outcome,
+                **present(authority=_short(authority), item=item, reason=_cut(reason, 8192)),
+            )
+            for item, reason in reasons.items()
+        ]
 
-    def _intervention(self, authority: str | None, told: Element) -> Decision:
-        item = value(told, "IteNumConCUSINT668")
-        reason = ": ".join(filter(None, (value(told, "CusIntCodCUSINT665"), value(told, "CusIntTexCUSINT666"))))
-        found = present(
-            authority=_short(authority),
-            item=int(item) if item and _COUNT.fullmatch(item) else None,
-            reason=_cut(reason, 8192),
-        )
-        return Decision(outcome="held", **found)
+    def _interventions(self) -> dict[int | None, str]:
+        """The codes and texts of the interventions by the item they are in; None is the whole consignment."""
+        by_item: dict[int | None, list[str]] = {}
+        for told in children(self.root, "CUSINT632"):
+            item = value(told, "IteNumConCUSINT668") or ""
+            parts = (value(told, "CusIntCodCUSINT665"), value(told, "CusIntTexCUSINT666"))
+            place = int(item) if _COUNT.fullmatch(item) else None
+            by_item.setdefault(place, []).append(": ".join(filter(None, parts)))
+        if len(by_item) > MAX_DECISIONS:
+            self.findings.warn_at("many-items", self.root, f"more than {MAX_DECISIONS} items: told as one")
+            by_item = {None: [reason for reasons in by_item.values() for reason in reasons]}
+        return {item: "; ".join(filter(None, reasons)) for item, reasons in by_item.items()}
 
     def _reasons(self) -> str:
         """Why it was rejected, without the values at fault: those are cargo data."""

@@ -32,7 +32,8 @@ def check(document: Document) -> list[Fault]:
     Raises:
         TranslationError: the document is not XML that can be read.
     """
-    return [fault for message in messages_of(document.xml) for fault in check_message(message)]
+    faults = (fault for message in messages_of(document.xml) for fault in check_message(message))
+    return list(islice(faults, MAX_FAULTS))
 
 
 def messages_of(root: Element) -> list[Element]:
@@ -46,13 +47,14 @@ def messages_of(root: Element) -> list[Element]:
     return found
 
 
-def check_message(message: Element) -> list[Fault]:
-    """Return what is wrong with one ICS message, up to `MAX_FAULTS`; see `check`."""
-    if faults := list(islice(faults_of_form(message), MAX_FAULTS)):
+def check_message(message: Element, limit: int = MAX_FAULTS) -> list[Fault]:
+    """Return what is wrong with one ICS message, the first `limit` faults but one at least; see `check`."""
+    # One fault of form has to be looked for in any case: the rules rest on there being none.
+    if faults := list(islice(faults_of_form(message), max(limit, 1))):
         return faults
     if local_name(message) not in _DECLARATIONS:
         return []
-    return list(islice(_broken_rules(Declaration(message)), MAX_FAULTS))
+    return list(islice(_broken_rules(Declaration(message)), limit))
 
 
 def _broken_rules(d: Declaration) -> Iterator[Fault]:
