@@ -48,9 +48,8 @@ def messages_of(root: Element) -> list[Element]:
 
 
 def check_message(message: Element, limit: int = MAX_FAULTS) -> list[Fault]:
-    """Return what is wrong with one ICS message, the first `limit` faults but one at least; see `check`."""
-    # One fault of form has to be looked for in any case: the rules rest on there being none.
-    if faults := list(islice(faults_of_form(message), max(limit, 1))):
+    """Return what is wrong with one ICS message, the first `limit` faults; see `check`."""
+    if faults := list(islice(faults_of_form(message), limit)):
         return faults
     if local_name(message) not in _DECLARATIONS:
         return []

@@ -342,12 +342,6 @@ def test_a_document_with_a_great_many_of_anything_is_read_or_refused_in_seconds(
     assert time.monotonic() - started < 20
 
 
-def test_no_rule_is_asked_of_a_malformed_declaration_even_if_there_is_no_room_for_its_faults() -> None:
-    odd = "".join(CONTAINER.format(f"X{i}") for i in range(100))
-    content = changed(("<CONNR2>", odd + "<CONNR2>"), ("<TotNumOfIteHEA305>1<", "<TotNumOfIteHEA305>one<"))
-    assert warnings(content) == {"container-number"}
-
-
 def check_sound(content: bytes) -> None:
     """Whatever the bytes: messages that the wire takes back unchanged, or a refusal with its reasons."""
     document = Document(content)
