@@ -29,6 +29,7 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
+from broker.frames import FRAME_OVERHEAD, publish_frames
 from schemas.errors import (
     CbmError,
     ChannelClosed,
@@ -59,7 +60,7 @@ Headers = dict[str, Any]
 
 
 class Properties(pika.BasicProperties):  # type: ignore[misc]
-    """AMQP properties of a publish; persistent unless told otherwise."""
+    """AMQP properties of a publish; made by `properties` alone, so that no other of them is ever set."""
 
 
 def properties(
@@ -90,7 +91,8 @@ def properties(
 
 
 def _short(value: str | None) -> str | None:
-    return value if value is None or len(value.encode()) <= 255 else None
+    # A character has at most four bytes.
+    return value if value is None or len(value) < 64 or len(value.encode()) <= 255 else None
 
 
 class _Arriving(pika.BasicProperties):  # type: ignore[misc]
@@ -153,6 +155,20 @@ class _Coalescing(AsyncioConnection):  # type: ignore[misc]
         if self._transport is not None:
             self.bytes_sent += len(data)
             self._adapter_emit_data(data)
+
+    def publish(self, channel: int, exchange: str, key: str, body: bytes, props: "Properties") -> bool:
+        """Publish, mandatory; False: pika's own way must do it.
+
+        Only for an open channel of an open connection; nothing is written where it is False.
+        """
+        if type(props) is not Properties:
+            return False
+        try:
+            frames = publish_frames(channel, exchange, key, body, props, self.params.frame_max - FRAME_OVERHEAD)
+        except (TypeError, ValueError):
+            return False
+        self._output_marshaled_frames(frames)
+        return True
 
 
 # The override leans on names private to pika; where a version has others, pika's own way serves.
@@ -523,6 +539,8 @@ class Publisher(Channel):
         self._pending: dict[int, _Pending] = {}
         self._room = asyncio.Event()
         self._room.set()
+        self._connection = session._connection
+        self._fast = isinstance(self._connection, _Coalescing)
 
     async def start(self) -> None:
         """Switch confirms on."""
@@ -554,7 +572,11 @@ class Publisher(Channel):
         """Publish one message, mandatory; its outcome goes to `group` under `index`. Never raises."""
         group._expect()
         try:
-            self._channel.basic_publish(exchange, key, body, props, mandatory=True)
+            # A channel that is not open is pika's to name the reason of.
+            if not (self._fast and self._channel.is_open and self._connection.is_open) or not self._connection.publish(
+                self._channel.channel_number, exchange, key, body, props
+            ):
+                self._channel.basic_publish(exchange, key, body, props, mandatory=True)
         except (ChannelWrongStateError, ConnectionWrongStateError, ConnectionClosed):
             group._settle(index, self._reason())
             return

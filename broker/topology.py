@@ -73,11 +73,17 @@ class Addresses:
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
+        # Asked for at every publish; agencies are few.
+        self._known: dict[str, str] = {}
         self.journal = self.of("journal")
 
     def of(self, agency: str) -> str:
         """Return the address of an agency: the same for every broker that shares the RabbitMQ user."""
-        return "k" + hmac.new(self._secret, b"cbm address " + agency.encode(), hashlib.sha256).hexdigest()[:32]
+        address = self._known.get(agency)
+        if address is None:
+            digest = hmac.new(self._secret, b"cbm address " + agency.encode(), hashlib.sha256).hexdigest()
+            address = self._known[agency] = "k" + digest[:32]
+        return address
 
 
 def topology(agencies: tuple[str, ...], addresses: Addresses) -> Topology:

@@ -34,7 +34,7 @@ from broker.names import LANES, QUARANTINE, inbox_queue, ingress_queue
 from broker.narration import sentence
 from broker.node import PrivateNode
 from broker.provision import Place, configured_place
-from broker.service import Broker
+from broker.service import Broker, tune_collector
 from broker.settings import TYPES, Settings
 from broker.supervisor import Supervisor
 from schemas import ReceiptMessage
@@ -82,6 +82,7 @@ async def _serve(settings: Settings, supervised: bool) -> None:
             node = None
     try:
         ledger = Ledger.open(settings)
+        tune_collector()
         broker = Broker(settings, ledger, configured_place(settings))
         stopper = asyncio.create_task(until_signal(broker.stop, supervised=supervised))
         try:
