@@ -1,5 +1,6 @@
 """Promises about entry summary declarations: what is legible is read, what breaks a rule says which."""
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -283,6 +284,16 @@ def test_every_fault_of_every_declaration_is_told_at_once() -> None:
     with pytest.raises(TranslationError) as caught:
         read(f"<all>{NEW}<CC315A/><CC313A><HEAHEA/></CC313A></all>")
     assert [fault.code for fault in caught.value.faults] == ["missing", "no-reference"]
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "Ä" * 5000, "-", "", "\u00a0"])
+def test_no_single_text_costs_the_whole_declaration(text: str) -> None:
+    """Too long, too short or nonsense: the element is lost or cut, the rest is read."""
+    correlated = NEW.replace("</MesTypMES20>", "</MesTypMES20><CorIdeMES25>C</CorIdeMES25>")
+    for content in (correlated, AMENDED):
+        for found in re.finditer(r">([^<>\s][^<>]*)</", content):
+            altered = content[: found.start(1)] + text + content[found.end(1) :]
+            assert read(altered), found
 
 
 def test_the_same_reference_twice_is_no_contradiction() -> None:
