@@ -74,16 +74,21 @@ def _properties(properties: Properties) -> tuple[int, bytes]:
     if (mode := properties.delivery_mode) is not None:
         flags |= 1 << 12
         pieces.append(bytes((mode,)))
-    for bit, text in (
-        (10, properties.correlation_id),
-        (7, properties.message_id),
-        (5, properties.type),
-        (4, properties.user_id),
-        (3, properties.app_id),
-    ):
-        if text is not None:
-            flags |= 1 << bit
-            pieces.append(_short(text))
+    if (correlation_id := properties.correlation_id) is not None:
+        flags |= 1 << 10
+        pieces.append(_short(correlation_id))
+    if (message_id := properties.message_id) is not None:
+        flags |= 1 << 7
+        pieces.append(_short(message_id))
+    if (type_ := properties.type) is not None:
+        flags |= 1 << 5
+        pieces.append(_name(type_))
+    if (user_id := properties.user_id) is not None:
+        flags |= 1 << 4
+        pieces.append(_name(user_id))
+    if (app_id := properties.app_id) is not None:
+        flags |= 1 << 3
+        pieces.append(_name(app_id))
     return flags, b"".join(pieces)
 
 
@@ -94,7 +99,7 @@ def _table(headers: Mapping[str, Any]) -> bytes:
         if isinstance(value, str):
             pieces.append(_long(value))
         elif isinstance(value, list):
-            items = b"".join(_long(item) for item in value)
+            items = b"".join([_address(item) for item in value])
             pieces += [b"A", _LONG.pack(len(items)), items]
         else:
             raise TypeError(f"no header value of cbm is a {type(value).__name__}")
@@ -114,4 +119,6 @@ def _short(text: str) -> bytes:
     return bytes((len(encoded),)) + encoded
 
 
-_name = functools.lru_cache(maxsize=256)(_short)
+# What comes again and again: names of headers, types, agencies, and the addresses of blind copies.
+_name = functools.lru_cache(maxsize=1024)(_short)
+_address = functools.lru_cache(maxsize=1024)(_long)
