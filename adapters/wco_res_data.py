@@ -108,10 +108,12 @@ def _certificate(declaration: Element, number: str, kind: str) -> None:
 
 def _equipment(shipment: Element, rest: list[Identifier], body: Shipment) -> None:
     """Write containers and other equipment with their seals; seals of which no equipment is known stand alone."""
-    seals: dict[str, list[str]] = {one.number: list(one.seals or []) for one in body.equipment or []}
-    for one in rest:
-        if one.scheme in ("container", "equipment"):
-            seals.setdefault(one.value, [])
+    seals: dict[str, list[str]] = {}
+    for one in body.equipment or []:
+        seals.setdefault(one.number, []).extend(one.seals or [])
+    for reference in rest:
+        if reference.scheme in ("container", "equipment"):
+            seals.setdefault(reference.value, [])
     rows = [(number, of) for number, of in seals.items() if _fits(number, "container")]
     placed = {seal for _, of in rows for seal in of}
     loose = [one.value for one in fitting(rest, "seal") if one.value not in placed]

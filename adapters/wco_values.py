@@ -22,7 +22,7 @@ def moment(element: Element | None, findings: Findings, origin: Origin) -> tuple
     if value is None:
         return None
     found = read_time(value, origin.zone)
-    if found is None or not 1 < found[0].year < 9999:
+    if found is None:
         findings.warn_at("time", element, "neither a date (format 102) nor a date-time (format 304)")
         return None
     stated = child(element, "DateTimeString")

@@ -1,12 +1,12 @@
 """What the WCO translators promise: declarations, responses and movements, read and written."""
 
 import contextlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from adapters.document import Document, Origin
@@ -198,6 +198,20 @@ def test_the_tariff_number_is_put_together_from_its_parts() -> None:
     assert message.data.goods[0].hs == "0602905010"
 
 
+def test_a_mass_is_in_kilograms_whatever_its_unit() -> None:
+    mass = '<Commodity><GoodsMeasure><GrossMassMeasure unitCode="{}">2.5</GrossMassMeasure></GoodsMeasure></Commodity>'
+    items = "".join(
+        f"<GovernmentAgencyGoodsItem>{mass.format(unit)}</GovernmentAgencyGoodsItem>" for unit in ("TNE", "KGM")
+    )
+    message = declared(f"<GoodsShipment>{items}</GoodsShipment>")
+    assert message.data.goods is not None
+    assert [goods.gross_mass_kg for goods in message.data.goods] == [2500.0, 2.5]
+
+
+def test_faults_without_end_are_told_up_to_a_limit() -> None:
+    assert 100 < len(faults(Declarations(), wrapped("<Declaration/>" * 500))) < 110
+
+
 def test_numbers_of_equipment_are_told_apart_from_containers_and_check_digits_only_warned_of() -> None:
     equipment = "<TransportEquipment><ID>{}</ID></TransportEquipment>"
     message = declared(
@@ -341,14 +355,17 @@ def test_references_that_the_header_has_no_place_for_go_into_the_declaration_dat
             ("transport-document", "BL1"), ("seal", "S1"), ("seal", "S2"), ("other", "O1"), ("equipment", "TRAILER-9"),
         )
     ]  # fmt: skip
-    equipment = [Equipment(number="CBMU2046175", seals=["S2"])]
-    message = only(
-        Responses(), Responses().write(decision("shipment.held", identifiers=identifiers, equipment=equipment))
-    )
+    equipment = [Equipment(number="CBMU2046175", seals=["S2"]), Equipment(number="CBMU2046175", seals=["S3"])]
+    written = Responses().write(decision("shipment.held", identifiers=identifiers, equipment=equipment))
+    assert written.count(b">S2<") == 1
+    message = only(Responses(), written)
     assert {(one.scheme, one.value) for one in message.data.identifiers} == {
-        (one.scheme, one.value) for one in identifiers
+        (one.scheme, one.value) for one in [*identifiers, Identifier(scheme="seal", value="S3")]
     }
-    assert message.data.equipment == [*equipment, Equipment(number="TRAILER-9")]
+    assert message.data.equipment == [
+        Equipment(number="CBMU2046175", seals=["S2", "S3"]),
+        Equipment(number="TRAILER-9"),
+    ]
 
 
 def test_a_reference_too_long_for_the_schema_is_left_out_and_never_cut() -> None:
@@ -358,6 +375,24 @@ def test_a_reference_too_long_for_the_schema_is_left_out_and_never_cut() -> None
     with pytest.raises(TranslationError) as refused:
         Responses().write(decision("shipment.held", identifiers=[long]))
     assert [fault.code for fault in refused.value.faults] == ["no-identifier"]
+
+
+def test_what_the_schema_has_no_room_for_is_cut_converted_or_left_out() -> None:
+    decided = Decision(outcome="held", reason="x" * 600, version=10**9, item=10**6)
+    india = datetime(2026, 3, 2, 10, 0, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    message = only(Responses(), Responses().write(decision("shipment.held", decision=decided, occurred=india)))
+    assert message.data.decision == Decision(authority="kr.quarantine", outcome="held", reason="x" * 512)
+    assert message.data.occurred == india
+    assert message.data.occurred.utcoffset() == timedelta()
+
+
+def test_references_come_in_the_same_order_wherever_in_a_response_they_stood() -> None:
+    message = answered(
+        "<Declaration><FunctionCode>9</FunctionCode><GoodsShipment><PreviousDocument><ID>O1</ID></PreviousDocument>"
+        "<PreviousDocument><ID>6KR1</ID><TypeCode>DCR</TypeCode></PreviousDocument></GoodsShipment></Declaration>",
+        "08",
+    )
+    assert [one.scheme for one in message.data.identifiers] == ["ucr", "other"]
 
 
 def test_what_is_no_decision_has_no_words_in_a_response() -> None:
@@ -427,6 +462,8 @@ def test_what_a_response_keeps_of_a_message_it_keeps_for_good(message: Message) 
 
 
 @given(st.from_regex(r"[A-Za-z0-9-]{0,9}( at [0-9A-Z\[\]./]{0,12})?(: .{0,10})?", fullmatch=True))
+@example("-: beside nothing")
+@example("A1 at 42A/: beside a gap")
 def test_an_error_line_reads_back_as_itself(line: str) -> None:
     error = ErrorLine.parse(line)
     assert error is None or str(error) == line
