@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -28,6 +27,7 @@ from broker.cli.common import (
     read_input,
     run_async,
     until_signal,
+    write,
 )
 from broker.client import connect
 from broker.logs import configure, log
@@ -148,8 +148,7 @@ def convert(
     if not writer.can_write:
         raise NotFound(f"{to} can be read, not written")
     for message in found:
-        sys.stdout.buffer.write(writer.write(message))
-    sys.stdout.buffer.flush()
+        write(writer.write(message))
 
 
 def _zone(name: str) -> tzinfo:

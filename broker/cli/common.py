@@ -56,8 +56,22 @@ def note(text: str) -> None:
 def out(line: str | bytes) -> None:
     """Write one line of data to stdout, at once."""
     data = line.encode() if isinstance(line, str) else line
-    sys.stdout.buffer.write(data + b"\n")
-    sys.stdout.buffer.flush()
+    write(data + b"\n")
+
+
+def write(data: bytes) -> None:
+    """Write data to stdout as they are, at once.
+
+    Raises:
+        typer.Exit: whoever read it has enough of it; that is no error.
+    """
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Nothing more may be written, not even what is buffered at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
 
 
 def show(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, title: str = "") -> None:
