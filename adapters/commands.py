@@ -20,6 +20,7 @@ from broker.cli.common import (
     SupervisedOption,
     agency_url,
     check_agency,
+    end_logged,
     load,
     note,
     out,
@@ -67,34 +68,35 @@ def adapter(
     supervised: SupervisedOption = False,
 ) -> None:
     """Run an agency's adapter: its documents in, what it receives out, until SIGTERM or Ctrl-C."""
-    settings = load(config)
-    configure(level=settings.logs.level, form=settings.logs.form)
-    entry = next((a for a in settings.adapter if a.agency == agency), None)
-    if entry is None:
-        raise NotFound(f"there is no [[adapter]] of {agency} in the configuration")
+    with end_logged():
+        settings = load(config)
+        configure(level=settings.logs.level, form=settings.logs.form)
+        entry = next((a for a in settings.adapter if a.agency == agency), None)
+        if entry is None:
+            raise NotFound(f"there is no [[adapter]] of {agency} in the configuration")
 
-    async def main() -> None:
-        stopping = asyncio.Event()
-        runner: list[Runner] = []
+        async def main() -> None:
+            stopping = asyncio.Event()
+            runner: list[Runner] = []
 
-        def stop() -> None:
-            stopping.set()
-            for one in runner:
-                one.stop()
+            def stop() -> None:
+                stopping.set()
+                for one in runner:
+                    one.stop()
 
-        stopper = asyncio.create_task(until_signal(stop, supervised=supervised))
-        try:
-            url = await _address(config, agency, stopping)
-            if url is None:
-                return
-            async with connect(url) as client:
-                runner.append(Runner(settings, entry, client))
-                if not stopping.is_set():
-                    await runner[0].run()
-        finally:
-            stopper.cancel()
+            stopper = asyncio.create_task(until_signal(stop, supervised=supervised))
+            try:
+                url = await _address(config, agency, stopping)
+                if url is None:
+                    return
+                async with connect(url) as client:
+                    runner.append(Runner(settings, entry, client))
+                    if not stopping.is_set():
+                        await runner[0].run()
+            finally:
+                stopper.cancel()
 
-    run_async(main())
+        run_async(main())
 
 
 async def _address(config: Path | None, agency: str, stopping: asyncio.Event) -> str | None:

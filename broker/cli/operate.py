@@ -19,6 +19,7 @@ from broker.cli.common import (
     JsonOption,
     SupervisedOption,
     config_path,
+    end_logged,
     load,
     note,
     out,
@@ -69,9 +70,10 @@ def _checked(settings: Settings) -> Settings:
 
 def serve(config: ConfigOption = None, supervised: SupervisedOption = False) -> None:
     """Run the broker alone, until SIGTERM or Ctrl-C. Logs go to stdout."""
-    settings = load(config)
-    configure(level=settings.logs.level, form=settings.logs.form)
-    run_async(_serve(settings, supervised))
+    with end_logged():
+        settings = load(config)
+        configure(level=settings.logs.level, form=settings.logs.form)
+        run_async(_serve(settings, supervised))
 
 
 async def _serve(settings: Settings, supervised: bool) -> None:
@@ -85,6 +87,7 @@ async def _serve(settings: Settings, supervised: bool) -> None:
             log.info("node.started", amqp_port=node.ports.amqp if node.ports else None)
         else:
             # Somebody else's to stop.
+            log.info("node.adopted", amqp_port=node.ports.amqp if node.ports else None)
             node = None
     try:
         ledger = Ledger.open(settings)
