@@ -21,7 +21,7 @@ from broker.agreements import Agreements
 from broker.amqp import Confirmations, Consumer, Delivery, Properties, Publisher, Session, properties
 from broker.decision import Arrival, Decision, Earlier, Examined, decide, examine, receipt_of
 from broker.ledger import Ledger, row_of
-from broker.logs import log
+from broker.logs import log, together
 from broker.names import DELIVER, LANES, QUARANTINE, RESENT_HEADER, ingress_queue
 from broker.provision import Place, provision
 from broker.settings import Settings
@@ -410,7 +410,8 @@ class Lane:
         if previous is not None and (previous.cancelled() or previous.exception() is not None):
             raise ConnectionLost("the batch before could not be settled")
         consumer.ack(batch.deliveries[-1].tag, multiple=True)
-        _log_settled(batch, now)
+        with together():
+            _log_settled(batch, now)
 
     async def _confirmed(self, publications: list[Publication], group: Confirmations) -> None:
         """Await the confirms; publish again, after a wait, what a full or missing queue refused.
