@@ -7,6 +7,7 @@ by the folder's path. Never reaches into a process, and never imports what it ru
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -123,6 +124,8 @@ class Seaport:
             assert old in text, f"the example no longer says {old!r}"
             text = text.replace(old, new)
         self.config.write_text(text + extra)
+        found = re.search(r'"sqlite:///(.*)"', text)
+        self.ledger_file = Path(found[1]) if found else self.state / "ledger.sqlite"
         self._running: list[Running] = []
         self.log: Running | None = None
         """`cbm up` with its logs, where a fixture started it."""
@@ -189,7 +192,7 @@ class Seaport:
 
     def ledger(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the ledger as any reader of SQLite could."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.state / 'ledger.sqlite'}?mode=ro", uri=True)) as database:
+        with contextlib.closing(sqlite3.connect(f"file:{self.ledger_file}?mode=ro", uri=True)) as database:
             return database.execute(query, values).fetchall()
 
     def dispositions(self, id_: str) -> list[str]:
