@@ -110,8 +110,10 @@ class _Lines:
     log = debug = info = warning = error = critical = msg
 
     def _write(self, lines: bytes) -> None:
-        self._target.write(lines)
-        self._target.flush()
+        # A full disk or a reader gone away must not stop what is being logged: the ledger has it all the same.
+        with contextlib.suppress(OSError):
+            self._target.write(lines)
+            self._target.flush()
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
