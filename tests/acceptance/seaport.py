@@ -59,12 +59,20 @@ class Done:
 class Running:
     """A command that goes on until it is told to stop."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], folder: Path, name: str) -> None:
+    def __init__(
+        self, command: list[str], environment: dict[str, str], folder: Path, name: str, cwd: Path | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self._process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+                command,
+                env=environment,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
             )
         self.pid = self._process.pid
 
@@ -148,11 +156,16 @@ class Seaport:
         assert b"\x1b" not in done.stdout + done.stderr, done
         return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
-    def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Running:
+    def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Running:
         """Start a command that goes on."""
-        name = f"{len(self._running)}-{arguments[0]}"
-        command = [str(CBM), *map(str, arguments)]
-        running = Running(command, self.environment(**(env or {})), self.folder / "said", name)
+        return self.start_program([str(CBM), *map(str, arguments)], env=env, cwd=cwd)
+
+    def start_program(
+        self, command: list[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> Running:
+        """Start a program of somebody else's that goes on."""
+        name = f"{len(self._running)}-{Path(command[0]).name}"
+        running = Running(command, self.environment(**(env or {})), self.folder / "said", name, cwd)
         self._running.append(running)
         return running
 
