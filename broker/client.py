@@ -207,7 +207,7 @@ class Client:
         Raises:
             PublishNacked: this agency's ingress queue is full; try later.
             PublishReturned: there is no lane for this type.
-        InvalidMessage: so large that RabbitMQ does not take it.
+            InvalidMessage: so large that RabbitMQ does not take it.
             NotAuthorised: the user may not publish here.
             ConnectionLost: the client was closed.
         """
@@ -265,6 +265,9 @@ class Client:
         finally:
             bound.cancel()
         if self._receipt_task.done():
+            if self._receipt_task.cancelled():
+                # Passed on, it would look as if the caller were cancelled.
+                raise ConnectionLost("the client is closed")
             self._receipt_task.result()
 
     async def _collect_receipts(self) -> None:
