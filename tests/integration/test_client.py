@@ -207,9 +207,9 @@ async def test_a_subscription_sees_its_pattern_only_and_a_named_one_collects_whi
     async with (
         house.client(QUARANTINE) as client,
         closing(client.subscribe("shipment.held.#", name="holds")) as subscription,
+        await first(subscription) as message,
     ):
-        async with await first(subscription) as message:
-            assert message.id == "meanwhile"
+        assert message.id == "meanwhile"
 
 
 async def _take(replay: AsyncIterator[Received], count: int) -> list[tuple[int, str]]:
