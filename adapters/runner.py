@@ -66,9 +66,13 @@ class Folders:
         return self.inbox.parent / "receipts"
 
     def make(self) -> None:
-        """Make those that are not there."""
+        """Make those that are not there, and clear away what a killed process left half-written."""
         for folder in (self.inbox, self.outbox, self.kept, self.failed, self.sent, self.receipts):
             folder.mkdir(parents=True, exist_ok=True)
+            if folder is not self.inbox:
+                # What a process that was killed was just writing; the inbox is for others to write in.
+                for left in folder.glob(".*.tmp"):
+                    left.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content: bytes) -> None:
