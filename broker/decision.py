@@ -8,14 +8,16 @@ import hashlib
 import json
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeGuard
 
 import orjson
 
-from broker.agreements import Agreements
+from broker.agreements import Agreements, Entitlement, split
 from broker.settings import Limits
+from broker.views import TokenKey, redact
 from schemas.codes import container_warning, has_container_form, ucr_warning
 from schemas.envelope import (
     CONTENT_TYPE,
@@ -86,6 +88,10 @@ class View:
 
     recipients: tuple[str, ...]
     body: bytes
+    key: str
+    """The feed key, which tells no more than the view does."""
+    id: str
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +101,8 @@ class Decision:
     examined: Examined
     disposition: Disposition
     views: tuple[View, ...] = ()
-    key: str = ""
     recipients: tuple[tuple[str, str], ...] = ()
-    """(agency, id of the agreement that allows it)"""
+    """(agency, ids of the agreements that allow it)"""
     disclosed: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
@@ -256,20 +261,46 @@ def decide(examined: Examined, earlier: Earlier | None, agreements: Agreements, 
     if message.expires is not None and message.expires <= now:
         text = "it had expired when it was decided"
         return Decision(examined, "expired", faults=(Fault("expired", "/expires", text),), warnings=warnings)
-    allowed = agreements.recipients(message.source, message.type, message.marking, message.audience, now.date())
+    allowed = agreements.entitlements(message, now.date())
     if not allowed:
         text = "no agreement lets anybody receive it; cbm explain tells for each agency why"
         return Decision(examined, "undeliverable", faults=(Fault("no-recipient", "", text),), warnings=warnings)
     return Decision(
         examined,
         "accepted",
-        views=(View(tuple(allowed), examined.arrival.body),),
-        key=feed_key(message),
-        recipients=tuple((agency, agreement.id) for agency, agreement in allowed.items()),
-        disclosed=tuple(agency for agency, agreement in allowed.items() if agreement.disclose),
+        views=views_of(message, examined.arrival.body, allowed, agreements.token_secret),
+        recipients=tuple((agency, entitlement.ids) for agency, entitlement in allowed.items()),
+        disclosed=tuple(agency for agency, entitlement in allowed.items() if entitlement.disclosed),
         warnings=warnings,
         recipient_count=len(allowed),
     )
+
+
+def views_of(
+    message: Message, body: bytes, allowed: Mapping[str, Entitlement], token_secret: bytes
+) -> tuple[View, ...]:
+    """Make the views: recipients with the same entitlement share one, tokens are each recipient's own."""
+    whole: list[str] = []
+    partial: dict[tuple[frozenset[str], frozenset[str], str], list[str]] = {}
+    for agency, entitlement in allowed.items():
+        if entitlement.is_whole:
+            whole.append(agency)
+        else:
+            own = f"{entitlement.ids} {agency}" if entitlement.pseudonymise else ""
+            partial.setdefault((entitlement.withhold, entitlement.pseudonymise, own), []).append(agency)
+    views: list[View] = []
+    for (withhold, pseudonymise, own), agencies in partial.items():
+        tokens = TokenKey(token_secret, own or " ".join(sorted(withhold)))
+        redacted = redact(body, split(withhold), split(pseudonymise), tokens)
+        if redacted is None:
+            whole += agencies
+        else:
+            event = redacted.event
+            key = redacted_key(event)
+            views.append(View(tuple(agencies), redacted.body, key, event["id"], event.get("correlationid")))
+    if whole:
+        views.append(View(tuple(whole), body, feed_key(message), message.id, message.correlationid))
+    return tuple(views)
 
 
 def feed_key(message: Message) -> str:
@@ -283,6 +314,24 @@ def feed_key(message: Message) -> str:
     if isinstance(message, AlertMessage):
         return f"{message.type}.{(message.data.severity or '-').lower()}.{where}"
     return f"{message.type}.{where}"
+
+
+_KEY_WORD = re.compile(r"[A-Za-z0-9]{1,16}")
+
+
+def redacted_key(event: dict[str, Any]) -> str:
+    """Return the feed key of a view from what is left in it; what was replaced by a token is unknown."""
+    data = event.get("data") or {}
+    place = data.get("place") or {}
+
+    def word(value: Any) -> str | None:
+        return value if isinstance(value, str) and _KEY_WORD.fullmatch(value) else None
+
+    locode, country = word(place.get("locode")), word(place.get("country"))
+    where = f"{country or (locode[:2] if locode else '-')}.{locode or '-'}"
+    if family_of(event["type"]) == "alert":
+        return f"{event['type']}.{(word(data.get('severity')) or '-').lower()}.{where}"
+    return f"{event['type']}.{where}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,14 @@ from typing import Any
 
 from broker.agreements import Agreements
 from broker.amqp import Confirmations, Consumer, Delivery, Properties, Publisher, Session, properties
-from broker.decision import Arrival, Decision, Earlier, Examined, decide, examine, receipt_of
+from broker.decision import Arrival, Decision, Earlier, Examined, View, decide, examine, feed_key, receipt_of
 from broker.ledger import Ledger, row_of
 from broker.logs import log
 from broker.names import DELIVER, LANES, QUARANTINE, RESENT_HEADER, ingress_queue
 from broker.provision import Place, provision
 from broker.settings import Settings
 from broker.topology import Addresses
+from schemas import Message
 from schemas.base import rfc3339
 from schemas.envelope import CONTENT_TYPE
 from schemas.errors import (
@@ -222,31 +223,17 @@ class Broker:
         headers = {"ce-tlp": str(message.marking), "ce-receivedtime": _written(arrival.received)}
         if message.traceparent is not None:
             headers["traceparent"] = message.traceparent
+        journal = [self._addresses.journal]
         result: list[Publication] = []
-        journalled = False
         for view in decision.views:
             copies = [self._addresses.of(agency) for agency in view.recipients]
+            # The journal keeps what came in; where a view is just that, its copy rides along.
             if view.body is arrival.body:
-                copies.append(self._addresses.journal)
-                journalled = True
-            props = properties(
-                content_type=CONTENT_TYPE,
-                headers=headers | {"BCC": copies},
-                message_id=message.id,
-                type_=message.type,
-                app_id=message.source,
-                correlation_id=message.correlationid,
-            )
-            result.append(Publication(DELIVER, decision.key, view.body, props))
-        if not journalled:
-            props = properties(
-                content_type=CONTENT_TYPE,
-                headers=headers | {"BCC": [self._addresses.journal]},
-                message_id=message.id,
-                type_=message.type,
-                app_id=message.source,
-            )
-            result.append(Publication(DELIVER, decision.key, arrival.body, props))
+                copies, journal = copies + journal, []
+            result.append(_view_publication(message, view, headers | {"BCC": copies}))
+        if journal:
+            whole = View((), arrival.body, feed_key(message), message.id, message.correlationid)
+            result.append(_view_publication(message, whole, headers | {"BCC": journal}))
         return result
 
     def receipt(self, decision: Decision, now: datetime) -> Publication:
@@ -460,6 +447,18 @@ def _internal_error(arrival: Arrival) -> Examined:
     log.exception("message.internal_error", agency=arrival.agency, lane=arrival.lane, message_id=arrival.message_id)
     digest = hashlib.sha256(arrival.body).hexdigest()
     return Examined(arrival, digest, arrival.message_id or f"sha256:{digest}", None, None, _INTERNAL, ())
+
+
+def _view_publication(message: Message, view: View, headers: dict[str, Any]) -> Publication:
+    props = properties(
+        content_type=CONTENT_TYPE,
+        headers=headers,
+        message_id=view.id,
+        type_=message.type,
+        app_id=message.source,
+        correlation_id=view.correlation_id,
+    )
+    return Publication(DELIVER, view.key, view.body, props)
 
 
 def _quarantine_properties(decision: Decision) -> Properties:

@@ -5,13 +5,14 @@ import contextlib
 import dataclasses
 import shutil
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from broker import explanation
 from broker.agreements import Agreements
 from broker.amqp import Session
 from broker.cli.common import (
@@ -35,7 +36,7 @@ from broker.narration import sentence
 from broker.node import PrivateNode
 from broker.provision import Place, configured_place
 from broker.service import Broker, tune_collector
-from broker.settings import TYPES, Settings
+from broker.settings import Settings
 from broker.supervisor import Supervisor
 from schemas import ReceiptMessage
 from schemas.errors import CbmError, ConfigError, Fault, InvalidMessage, NotFound, TransportError, Unreachable
@@ -48,6 +49,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (up, serve, check, status, trace):
         app.command()(command)
+    app.add_typer(_agreements, name="agreements")
 
 
 def _checked(settings: Settings) -> Settings:
@@ -169,13 +171,8 @@ async def _narrate(settings: Settings, agency: str, names: dict[str, str]) -> No
                         continue
                     if isinstance(message, ReceiptMessage) and message.time < since:
                         continue
-                    agreement = agreements.recipients(
-                        message.source,
-                        message.type,
-                        message.marking,
-                        message.audience,
-                        date.today(),  # noqa: DTZ011
-                    ).get(agency)
+                    entitlement = agreements.entitlements(message, datetime.now(UTC).date()).get(agency)
+                    agreement = entitlement.agreements[0] if entitlement is not None else None
                     out(f"{datetime.now().astimezone():%H:%M:%S}  {sentence(message, agency, names, agreement)}")
         except (CbmError, OSError):
             await asyncio.sleep(0.3)
@@ -203,55 +200,37 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check the configuration, offline: every fault at once; then who may see which types of whom."""
     settings = _checked(load(config))
     agreements = Agreements.of(settings)
-    rows: list[dict[str, Any]] = []
-    for sender in settings.agency:
-        for receiver in settings.agency:
-            by: dict[str, set[str]] = {}
-            for type_ in TYPES:
-                for to, agreement in agreements.considered(sender.id, type_):
-                    if to == receiver.id and agreements.may_publish(sender.id, type_):
-                        by.setdefault(agreement.id, set()).add(type_)
-            for id_, types in by.items():
-                agreement = next(a for a in settings.agreement if a.id == id_)
-                rows.append(
-                    {
-                        "from": sender.id,
-                        "to": receiver.id,
-                        "types": _families(types),
-                        "up_to_tlp": str(agreement.max_tlp),
-                        "agreement": id_,
-                        "purpose": agreement.purpose,
-                        "valid_until": str(agreement.valid_until) if agreement.valid_until else None,
-                    }
-                )
-    columns = {"from": "of", "to": "seen by", "types": "types", "up_to_tlp": "TLP up to", "agreement": "agreement"}
-    show(rows, columns | {"purpose": "purpose", "valid_until": "until"}, as_json=as_json, title="who may see what")
-    for warning in _warnings(settings, rows, datetime.now(UTC).date()):
+    columns = {
+        "from": "of",
+        "to": "seen by",
+        "types": "types",
+        "where": "where",
+        "withhold": "withheld",
+        "up_to_tlp": "TLP up to",
+        "agreement": "agreement",
+        "purpose": "purpose",
+        "valid_until": "until",
+    }
+    show(explanation.matrix(settings, agreements), columns, as_json=as_json, title="who may see what")
+    for warning in explanation.warnings(settings, agreements, datetime.now(UTC).date()):
         note(f"warning: {warning}")
     note(f"{config_path(config)} is right: {len(settings.agency)} agencies, {len(settings.agreement)} agreements")
 
 
-def _families(types: set[str]) -> list[str]:
-    found: list[str] = []
-    for family in LANES:
-        every = {type_ for type_ in TYPES if type_.startswith(family + ".")}
-        found += [f"{family}.*"] if every <= types else sorted(every & types)
-    return found
+_agreements = typer.Typer(help="What a change of agreements does.", no_args_is_help=True)
 
 
-def _warnings(settings: Settings, rows: list[dict[str, Any]], today: date) -> list[str]:
-    hearing = {row["to"] for row in rows}
-    found = [
-        f"{agency.id} hears nothing: no agreement names it" for agency in settings.agency if agency.id not in hearing
-    ]
-    for agreement in settings.agreement:
-        if agreement.valid_until is not None and agreement.valid_until < today:
-            found.append(f"agreement {agreement.id} ended on {agreement.valid_until}")
-        elif agreement.valid_until is not None and agreement.valid_until - today <= _ENDS_SOON:
-            found.append(f"agreement {agreement.id} ends on {agreement.valid_until}, within 60 days")
-        if agreement.id not in {row["agreement"] for row in rows}:
-            found.append(f"agreement {agreement.id} matches nothing that its agencies may publish")
-    return found
+@_agreements.command("diff")
+def agreements_diff(
+    old: Annotated[Path, typer.Argument(help="A cbm.toml.")],
+    new: Annotated[Path, typer.Argument(help="The cbm.toml that shall follow it.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show whose view of whom widens and whose narrows from one configuration to another."""
+    rows = explanation.differences(load(old), load(new))
+    columns = {"from": "of", "to": "seen by", "types": "types", "change": "change", "details": "what"}
+    show(rows, columns, as_json=as_json)
+    note(f"{len(rows)} changes" if rows else "nobody's view changes")
 
 
 def status(
