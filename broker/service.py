@@ -19,6 +19,7 @@ from typing import Any
 
 from broker.agreements import Agreements
 from broker.amqp import Confirmations, Consumer, Delivery, Properties, Publisher, Session, properties
+from broker.credentials import Credentials
 from broker.decision import Arrival, Decision, Earlier, Examined, View, decide, examine, feed_key, receipt_of
 from broker.ledger import Ledger, row_of
 from broker.logs import log
@@ -64,6 +65,8 @@ class Batch:
 
     deliveries: list[Delivery]
     started: float
+    agreements: str = ""
+    """The version of the agreements that decided it."""
     decisions: list[Decision] = field(default_factory=list)
     publications: list[Publication] = field(default_factory=list)
     confirmations: Confirmations = field(default_factory=Confirmations)
@@ -85,13 +88,21 @@ class Broker:
         self._ledger = ledger
         self._place = place
         self._addresses: Addresses = place.addresses
-        self._agreements = Agreements.of(settings)
+        credentials = Credentials(settings.state_dir)
+        self._token_secret = credentials.get_or_make("token-secret").encode()
+        self._agreements = Agreements.of(settings, self._token_secret)
+        self._renewing = asyncio.Event()
         self._stopping = asyncio.Event()
         self.serving = asyncio.Event()
         """Set while every ingress queue is consumed."""
         self._connected = False
         # Accepted, but not yet recorded: known to nobody else.
         self._under_way: dict[tuple[str, str], Earlier] = {}
+
+    @property
+    def agreements_version(self) -> str:
+        """The version of the agreements that decide now."""
+        return self._agreements.version
 
     def stop(self) -> None:
         """Ask for an orderly end; `run` returns when what is under way is finished or `drain_s` is over."""
@@ -107,6 +118,7 @@ class Broker:
         wait_s = self._limits.retry_min_s
         while not self._stopping.is_set():
             began = time.monotonic()
+            self._renewing.clear()
             try:
                 await self._serve()
             except (CbmError, OSError) as error:
@@ -162,11 +174,13 @@ class Broker:
 
     async def _until_end(self, incoming: Session, outgoing: Session, tasks: "list[asyncio.Task[None]]") -> None:
         stopping = asyncio.create_task(self._stopping.wait())
+        renewing = asyncio.create_task(self._renewing.wait())
         try:
-            ends: list[asyncio.Future[Any]] = [stopping, incoming.lost, outgoing.lost, *tasks]
+            ends: list[asyncio.Future[Any]] = [stopping, renewing, incoming.lost, outgoing.lost, *tasks]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
+            renewing.cancel()
         for session in (incoming, outgoing):
             if session.lost.done():
                 raise session.lost.result()
@@ -183,12 +197,32 @@ class Broker:
         limit_s = self._limits.drain_s if self._stopping.is_set() else self._limits.confirm_timeout_s
         await asyncio.gather(*(lane.finish(limit_s) for lane in lanes))
 
-    async def decide(self, arrivals: list[Arrival], now: datetime) -> list[Decision]:
-        """Decide over arrivals in order; a bug at one is that one's end, not the lane's."""
+    def apply(self, settings: Settings) -> None:
+        """Go on with another configuration, whole: what is being decided keeps the version that decides it.
+
+        Agreements are changed at once. Where agencies come or go, the connections are opened anew, for
+        RabbitMQ has to be brought to it first. What a running process cannot change (where RabbitMQ and the
+        ledger are) stays as it was.
+        """
+        old = self._settings
+        keep = {"node": old.node, "rabbitmq": old.rabbitmq, "ledger": old.ledger}
+        self._settings = settings.model_copy(update=keep)
+        self._limits = settings.limits
+        self._agreements = Agreements.of(settings, self._token_secret)
+        log.info("agreements.applied", agreements=self._agreements.version, count=len(settings.agreement))
+        if (old.agency, old.limits) != (settings.agency, settings.limits):
+            self._renewing.set()
+
+    async def decide(self, arrivals: list[Arrival], now: datetime) -> tuple[list[Decision], str]:
+        """Decide over arrivals in order, all by one version of the agreements, which is returned too.
+
+        A bug at one arrival is that one's end, not the lane's.
+        """
+        agreements = self._agreements
         examined: list[Examined] = []
         for arrival in arrivals:
             try:
-                examined.append(examine(arrival, self._agreements, self._limits, now))
+                examined.append(examine(arrival, agreements, self._limits, now))
             except Exception:
                 examined.append(_internal_error(arrival))
         # Looked at before and after the ledger: what is recorded while it is asked is in neither alone.
@@ -198,13 +232,13 @@ class Broker:
         for one in examined:
             try:
                 known = self._under_way.get(one.key) or before.get(one.key) or earlier.get(one.key)
-                decision = decide(one, known, self._agreements, now)
+                decision = decide(one, known, agreements, now)
             except Exception:
                 decision = Decision(_internal_error(one.arrival), "refused", faults=_INTERNAL)
             if decision.disposition == "accepted" and not decision.repeated:
                 self._under_way[one.key] = Earlier(one.digest, "accepted", decision.recipient_count)
             decisions.append(decision)
-        return decisions
+        return decisions, agreements.version
 
     def forget(self, decisions: list[Decision]) -> None:
         """The decisions are recorded, or given up: the ledger answers for them from now on."""
@@ -255,25 +289,18 @@ class Broker:
         )
         return Publication(DELIVER, note.type, note.body, props)
 
-    @property
-    def agreements_version(self) -> str:
-        """The version of the agreements that decide."""
-        return self._agreements.version
-
-    async def record(self, decisions: list[Decision], now: datetime) -> None:
-        """Write decisions to the ledger, holding on while it is away."""
-        rows = [row_of(d, self._agreements.version, now) for d in decisions if not d.repeated]
+    async def record(self, batch: Batch, now: datetime) -> None:
+        """Write a batch's decisions to the ledger, holding on while it is away."""
+        rows = [row_of(decision, batch.agreements, now) for decision in batch.decisions if not decision.repeated]
         await self._held(lambda: self._ledger.record(rows))
 
-    async def decide_held(self, arrivals: list[Arrival]) -> list[Decision]:
-        """Decide, holding on while the ledger is away."""
-        result: list[list[Decision]] = []
+    async def decide_held(self, batch: Batch, arrivals: list[Arrival]) -> None:
+        """Decide a batch, holding on while the ledger is away."""
 
         async def once() -> None:
-            result.append(await self.decide(arrivals, datetime.now(UTC)))
+            batch.decisions, batch.agreements = await self.decide(arrivals, datetime.now(UTC))
 
         await self._held(once)
-        return result[-1]
 
     async def _held(self, step: Callable[[], Awaitable[None]]) -> None:
         wait_s = self._limits.retry_min_s
@@ -336,7 +363,7 @@ class Lane:
                 await self._publisher.ready()
                 received = datetime.now(UTC)
                 arrivals = [self._arrival(delivery, received) for delivery in deliveries]
-                batch.decisions = await self._broker.decide_held(arrivals)
+                await self._broker.decide_held(batch, arrivals)
                 self._publish(batch)
                 task = asyncio.create_task(self._finish(batch, consumer, self._last), name=f"batch {self.queue}")
                 self._last = task
@@ -383,7 +410,7 @@ class Lane:
         try:
             await self._confirmed(batch.publications, batch.confirmations)
             now = datetime.now(UTC)
-            await self._broker.record(batch.decisions, now)
+            await self._broker.record(batch, now)
         finally:
             self._broker.forget(batch.decisions)
         await self._publisher.ready()

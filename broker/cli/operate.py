@@ -3,8 +3,12 @@
 import asyncio
 import contextlib
 import dataclasses
+import json
+import os
 import shutil
+import signal
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -28,7 +32,7 @@ from broker.cli.common import (
     until_signal,
 )
 from broker.client import connect
-from broker.credentials import Credentials
+from broker.credentials import Credentials, write_private
 from broker.ledger import Ledger, Record
 from broker.logs import configure, log
 from broker.names import LANES, QUARANTINE, inbox_queue, ingress_queue
@@ -39,15 +43,26 @@ from broker.service import Broker, tune_collector
 from broker.settings import Settings
 from broker.supervisor import Supervisor
 from schemas import ReceiptMessage
-from schemas.errors import CbmError, ConfigError, Fault, InvalidMessage, NotFound, TransportError, Unreachable
+from schemas.errors import (
+    CbmError,
+    ConfigError,
+    Fault,
+    InvalidMessage,
+    NotFound,
+    TimedOut,
+    TransportError,
+    Unreachable,
+)
 
 # An agreement that ends so soon wants renewing.
 _ENDS_SOON = timedelta(days=60)
+# Where a running broker leaves its process id and the version of its agreements, under state_dir.
+RUNNING = "broker.json"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (up, serve, check, status, trace):
+    for command in (up, serve, check, reload, status, trace):
         app.command()(command)
     app.add_typer(_agreements, name="agreements")
 
@@ -70,10 +85,10 @@ def serve(config: ConfigOption = None, supervised: SupervisedOption = False) -> 
     """Run the broker alone, until SIGTERM or Ctrl-C. Logs go to stdout."""
     settings = load(config)
     configure(level=settings.logs.level, form=settings.logs.form)
-    run_async(_serve(settings, supervised))
+    run_async(_serve(settings, config, supervised))
 
 
-async def _serve(settings: Settings, supervised: bool) -> None:
+async def _serve(settings: Settings, config: Path | None, supervised: bool) -> None:
     node: PrivateNode | None = None
     if not settings.rabbitmq.url:
         node = PrivateNode(settings.state_dir, settings.rabbitmq.vhost, settings.rabbitmq.server)
@@ -86,16 +101,67 @@ async def _serve(settings: Settings, supervised: bool) -> None:
         ledger = Ledger.open(settings)
         tune_collector()
         broker = Broker(settings, ledger, configured_place(settings))
+        running = settings.state_dir / RUNNING
+        _say_running(running, broker)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, broker, config, running)
         stopper = asyncio.create_task(until_signal(broker.stop, supervised=supervised))
         try:
             await broker.run()
         finally:
             stopper.cancel()
+            running.unlink(missing_ok=True)
             await ledger.close()
     finally:
         if node is not None:
             await node.stop()
             log.info("node.stopped")
+
+
+def _say_running(path: Path, broker: Broker) -> None:
+    """Leave word of the process and of the agreements by which it decides, for `cbm reload`."""
+    write_private(path, json.dumps({"pid": os.getpid(), "agreements": broker.agreements_version}))
+
+
+def _reload(broker: Broker, config: Path | None, running: Path) -> None:
+    """Take over an edited configuration whole, or, where it has a fault, not at all."""
+    try:
+        settings = _checked(load(config))
+    except ConfigError as error:
+        log.error("agreements.refused", faults=[f"{fault.pointer}: {fault.detail}" for fault in error.faults])
+        return
+    broker.apply(settings)
+    _say_running(running, broker)
+
+
+def reload(
+    config: ConfigOption = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait until the broker has taken it over.")] = 10.0,
+) -> None:
+    """Have the running broker take over an edited configuration: all of it, or none if it has a fault.
+
+    What a running broker cannot change is where RabbitMQ and the ledger are, and the adapters.
+    """
+    settings = _checked(load(config))
+    wanted = Agreements.of(settings).version
+    path = settings.state_dir / RUNNING
+
+    def state() -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads(path.read_text())
+        except (FileNotFoundError, ValueError):
+            raise NotFound(f"no broker runs under {settings.state_dir}") from None
+        return found
+
+    try:
+        os.kill(int(state()["pid"]), signal.SIGHUP)
+    except (ProcessLookupError, KeyError):
+        raise NotFound(f"no broker runs under {settings.state_dir}") from None
+    deadline = time.monotonic() + timeout
+    while state().get("agreements") != wanted:
+        if time.monotonic() > deadline:
+            raise TimedOut(f"the broker did not take it over within {timeout:g} s; its log says why")
+        time.sleep(0.05)
+    note(f"the broker decides by version {wanted} now")
 
 
 def up(
