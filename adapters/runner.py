@@ -31,6 +31,7 @@ from schemas import Message, ReceiptMessage
 from schemas.base import rfc3339
 from schemas.envelope import family_of
 from schemas.errors import Fault, InvalidMessage, PublishNacked, TranslationError
+from schemas.view import View
 
 # A file that fails while it is so young may still be being written by somebody who does not rename.
 _SETTLING_S = 2.0
@@ -331,6 +332,8 @@ class Runner:
             return
         translator = self._writes
         try:
+            if isinstance(message, View):
+                raise TranslationError([Fault("withheld", "", "too much is withheld for a document")])
             content = translator.write(message)
         except TranslationError:
             translator, content = self._fallback, received.body
@@ -352,7 +355,7 @@ class Runner:
         )
 
 
-def _log_message(event: str, agency: str, message: Message) -> None:
+def _log_message(event: str, agency: str, message: Message | View) -> None:
     log.info(
         event,
         agency=agency,

@@ -237,9 +237,11 @@ async def _narrate(settings: Settings, agency: str, names: dict[str, str]) -> No
                         continue
                     if isinstance(message, ReceiptMessage) and message.time < since:
                         continue
-                    entitlement = agreements.entitlements(message, datetime.now(UTC).date()).get(agency)
-                    agreement = entitlement.agreements[0] if entitlement is not None else None
-                    out(f"{datetime.now().astimezone():%H:%M:%S}  {sentence(message, agency, names, agreement)}")
+                    # What is withheld may be what an agreement's conditions were about: all in force are named.
+                    rules = dict(agreements.considered(message.source, message.type)).get(agency, ())
+                    today = datetime.now(UTC).date()
+                    under = [rule.agreement for rule in rules if rule.first <= today <= rule.last]
+                    out(f"{datetime.now().astimezone():%H:%M:%S}  {sentence(message, agency, names, under)}")
         except (CbmError, OSError):
             await asyncio.sleep(0.3)
 
