@@ -4,6 +4,7 @@ Owns the sentences of `cbm up`. Never shows more than identifiers, kinds and pla
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from broker.settings import Agreement
 from schemas import Message, ReceiptMessage
@@ -44,16 +45,17 @@ def sentence(message: Message | View, reader: str, names: Mapping[str, str], agr
     if isinstance(message, ReceiptMessage):
         return _receipt(message, who)
     sender = names.get(message.source, message.source)
+    data: Any = message.data
     done = _DONE.get(message.type, message.type)
     if family_of(message.type) == "alert":
         what = f"{done} {message.subject}"
-        if message.data.event:
-            what += f": {message.data.event}"
-        if message.data.severity:
-            what += f" ({message.data.severity.lower()})"
+        if data.event:
+            what += f": {data.event}"
+        if data.severity:
+            what += f" ({data.severity.lower()})"
     else:
         what = f"Consignment {message.subject} {done}"
-    place = _place(message.data.place)
+    place = _place(data.place)
     under = " and ".join(f"{agreement.id} ({agreement.purpose})" for agreement in agreements)
     why = f", under agreement {under}" if under else ""
     missing = len(message.withheld.split()) if message.withheld else 0
