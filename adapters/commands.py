@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -21,6 +20,7 @@ from broker.cli.common import (
     SupervisedOption,
     agency_url,
     check_agency,
+    end_logged,
     load,
     note,
     out,
@@ -28,6 +28,7 @@ from broker.cli.common import (
     read_input,
     run_async,
     until_signal,
+    write,
 )
 from broker.client import connect
 from broker.logs import configure, log
@@ -67,34 +68,35 @@ def adapter(
     supervised: SupervisedOption = False,
 ) -> None:
     """Run an agency's adapter: its documents in, what it receives out, until SIGTERM or Ctrl-C."""
-    settings = load(config)
-    configure(level=settings.logs.level, form=settings.logs.form)
-    entry = next((a for a in settings.adapter if a.agency == agency), None)
-    if entry is None:
-        raise NotFound(f"there is no [[adapter]] of {agency} in the configuration")
+    with end_logged():
+        settings = load(config)
+        configure(level=settings.logs.level, form=settings.logs.form)
+        entry = next((a for a in settings.adapter if a.agency == agency), None)
+        if entry is None:
+            raise NotFound(f"there is no [[adapter]] of {agency} in the configuration")
 
-    async def main() -> None:
-        stopping = asyncio.Event()
-        runner: list[Runner] = []
+        async def main() -> None:
+            stopping = asyncio.Event()
+            runner: list[Runner] = []
 
-        def stop() -> None:
-            stopping.set()
-            for one in runner:
-                one.stop()
+            def stop() -> None:
+                stopping.set()
+                for one in runner:
+                    one.stop()
 
-        stopper = asyncio.create_task(until_signal(stop, supervised=supervised))
-        try:
-            url = await _address(config, agency, stopping)
-            if url is None:
-                return
-            async with connect(url) as client:
-                runner.append(Runner(settings, entry, client))
-                if not stopping.is_set():
-                    await runner[0].run()
-        finally:
-            stopper.cancel()
+            stopper = asyncio.create_task(until_signal(stop, supervised=supervised))
+            try:
+                url = await _address(config, agency, stopping)
+                if url is None:
+                    return
+                async with connect(url) as client:
+                    runner.append(Runner(settings, entry, client))
+                    if not stopping.is_set():
+                        await runner[0].run()
+            finally:
+                stopper.cancel()
 
-    run_async(main())
+        run_async(main())
 
 
 async def _address(config: Path | None, agency: str, stopping: asyncio.Event) -> str | None:
@@ -148,8 +150,7 @@ def convert(
     if not writer.can_write:
         raise NotFound(f"{to} can be read, not written")
     for message in found:
-        sys.stdout.buffer.write(writer.write(message))
-    sys.stdout.buffer.flush()
+        write(writer.write(message))
 
 
 def _zone(name: str) -> tzinfo:

@@ -199,7 +199,7 @@ class Runner:
         for message in found:
             self._note_sent(message, path, document)
             await self._client.publish(message)
-            _log_message("message.published", self._adapter.agency, message)
+            log.info("message.published", **_about(self._adapter.agency, message))
         self._keep(path, document)
 
     def _read(self, document: Document, path: Path) -> tuple[Translator, list[Message]]:
@@ -344,7 +344,7 @@ class Runner:
         unique = hashlib.sha256(f"{message.source} {message.id}".encode()).hexdigest()[:12]
         name = f"{moment}-{message.type}-{safe_name(message.subject, 40)}-{unique}{translator.suffix}"
         write_whole(self.folders.outbox / name, content)
-        _log_message("message.received", self._adapter.agency, message)
+        log.info("message.received", **_about(self._adapter.agency, message))
         log.info(
             "document.written",
             agency=self._adapter.agency,
@@ -355,18 +355,18 @@ class Runner:
         )
 
 
-def _log_message(event: str, agency: str, message: Message | View) -> None:
-    log.info(
-        event,
-        agency=agency,
-        source=message.source,
-        lane=family_of(message.type),
-        message_id=message.id,
-        type=message.type,
-        subject=message.subject,
-        correlation_id=message.correlationid or message.id,
-        traceparent=message.traceparent,
-    )
+def _about(agency: str, message: Message | View) -> dict[str, Any]:
+    """What a log line says of a message."""
+    return {
+        "agency": agency,
+        "source": message.source,
+        "lane": family_of(message.type),
+        "message_id": message.id,
+        "type": message.type,
+        "subject": message.subject,
+        "correlation_id": message.correlationid or message.id,
+        "traceparent": message.traceparent,
+    }
 
 
 def _words(error: BaseException) -> str:

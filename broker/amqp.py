@@ -55,6 +55,8 @@ MAX_UNCONFIRMED = 10_000
 MAX_UNSENT_BYTES = 4 * 1024 * 1024
 # Frames are collected up to this within one loop turn, then sent at once.
 _FLUSH_BYTES = 256 * 1024
+# Read at once. pika's 4 KiB are three messages; with 64 KiB it copies what it has not yet decoded too often.
+_READ_BYTES = 16 * 1024
 
 Headers = dict[str, Any]
 
@@ -224,6 +226,9 @@ class Session:
     def __init__(self, connection: Any, where: str) -> None:
         self._connection = connection
         self.where = where
+        transport: Any = getattr(connection, "_transport", None)
+        if hasattr(transport, "_MAX_RECV_BYTES"):
+            transport._MAX_RECV_BYTES = _READ_BYTES
         loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[ConnectionLost] = loop.create_future()
         self._unblocked = asyncio.Event()
@@ -292,11 +297,12 @@ class Session:
 
     def _on_blocked(self, _: Any, frame: Any) -> None:
         self._unblocked.clear()
-        _log.warning("connection blocked: %s", getattr(frame.method, "reason", ""))
+        reason = getattr(frame.method, "reason", "")
+        _log.warning("RabbitMQ takes no publishes for now: %s", reason, extra={"event": "amqp.blocked"})
 
     def _on_unblocked(self, *_: Any) -> None:
         self._unblocked.set()
-        _log.warning("connection unblocked")
+        _log.warning("RabbitMQ takes publishes again", extra={"event": "amqp.unblocked"})
 
     @property
     def is_open(self) -> bool:

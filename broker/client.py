@@ -276,15 +276,18 @@ class Client:
         """Iterate over a standing inbox: `alert`, `shipment` or `receipt`. Each message until acknowledged."""
         return self._consume(inbox_queue(self.agency, kind))
 
-    def subscribe(self, pattern: str = "#", *, name: str | None = None) -> AsyncIterator[Received]:
+    def subscribe(
+        self, pattern: str = "#", *, name: str | None = None, ready: asyncio.Event | None = None
+    ) -> AsyncIterator[Received]:
         """Iterate over what this agency receives under a topic pattern, e.g. `shipment.held.KR.*`.
 
         With a `name` the queue stays and collects while nobody listens, and several processes may share it;
-        without, it goes away ten minutes after the last of it was heard.
+        without, it goes away ten minutes after the last of it was heard. `ready` is set once the queue is
+        bound: what is decided after that is not missed.
         """
         if name is None:
-            return self._consume(own_queue(self.agency, str(uuid.uuid4())), {"x-expires": _EXPIRES_MS}, pattern)
-        return self._consume(own_queue(self.agency, name), {"x-queue-type": "quorum"}, pattern)
+            return self._consume(own_queue(self.agency, str(uuid.uuid4())), {"x-expires": _EXPIRES_MS}, pattern, ready)
+        return self._consume(own_queue(self.agency, name), {"x-queue-type": "quorum"}, pattern, ready)
 
     async def _consume(
         self,

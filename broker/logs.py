@@ -4,10 +4,12 @@ Owns the catalogue, the rendering, and the rule that no secret gets through. Wha
 identifiers and outcomes; never cargo data, never a local variable, never a body.
 """
 
+import contextlib
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+import threading
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, BinaryIO, Literal
 
 import orjson
@@ -27,7 +29,7 @@ EVENTS: Mapping[str, str] = {
     "amqp.connected": "The connections to RabbitMQ stand.",
     "amqp.lost": "The connection ended; it is opened again after `wait_s`.",
     "amqp.unblocked": "RabbitMQ takes publishes again.",
-    "child.ended": "A process that `cbm up` runs ended by itself and is started again.",
+    "child.ended": "A process that `cbm up` runs ended by itself; it is started again, unless that could not help.",
     "child.started": "`cbm up` started a process.",
     "config.invalid": "cbm.toml or a CBM_ variable is wrong.",
     "consumer.cancelled": "RabbitMQ cancelled a consumer; it is opened again.",
@@ -46,6 +48,7 @@ EVENTS: Mapping[str, str] = {
     "node.started": "The private RabbitMQ serves.",
     "node.stopped": "The private RabbitMQ ended.",
     "process.crashed": "A process ends by an error nobody expected.",
+    "process.failed": "A process ends since what it needs is missing or refuses it; `reason` says what.",
     "quarantine.discarded": "An operator discarded a quarantined message.",
     "quarantine.resent": "An operator sent a quarantined message again.",
     "receipt.received": "The broker told the agency what became of a message.",
@@ -69,18 +72,85 @@ def _without_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> Mutabl
 
 
 class _IntoStructlog(logging.Handler):
-    """Sends what libraries log into the same stream."""
+    """Sends what libraries log into the same stream.
+
+    Our own client library is one of them, since the programs it runs in set their logs up as they like; it
+    names its event as `extra={"event": …}`.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        level = record.levelname.lower()
-        method = getattr(log, level if level in ("debug", "info", "warning", "error") else "error")
-        method("library.logged", logger=record.name, text=record.getMessage()[:1000], exc_info=record.exc_info)
+        level = record.levelno if record.levelno in _LEVELS else logging.ERROR
+        text, event = record.getMessage()[:1000], getattr(record, "event", None)
+        if record.name.startswith("cbm.") and isinstance(event, str) and event in EVENTS:
+            log.log(level, event, reason=text)
+        else:
+            log.log(level, "library.logged", logger=record.name, text=text, exc_info=record.exc_info)
+
+
+_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
+
+# So much a pipe takes whole, whoever else writes to it.
+_WHOLE_BYTES = 4096
+
+
+class _Lines:
+    """Writes each line at once; or, within `together`, as many with one system call as stay whole."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        self._target = target
+        self._lock = threading.Lock()
+        self._held: list[bytes] | None = None
+
+    def msg(self, line: bytes) -> None:
+        with self._lock:
+            if self._held is None:
+                self._write(line + b"\n")
+            else:
+                self._held.append(line + b"\n")
+
+    log = debug = info = warning = error = critical = msg
+
+    def _write(self, lines: bytes) -> None:
+        self._target.write(lines)
+        self._target.flush()
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Hold what is logged within."""
+        with self._lock:
+            self._held = []
+        try:
+            yield
+        finally:
+            with self._lock:
+                held, self._held = self._held or [], None
+                some: list[bytes] = []
+                for line in held:
+                    if some and sum(map(len, some)) + len(line) > _WHOLE_BYTES:
+                        self._write(b"".join(some))
+                        some = []
+                    some.append(line)
+                if some:
+                    self._write(b"".join(some))
+
+
+_lines: _Lines | None = None
+
+
+def together() -> contextlib.AbstractContextManager[None]:
+    """Write the lines that are logged within with few system calls: at each, another thread may take the turn.
+
+    For a loop without an await; a process that ends within has logged none of them.
+    """
+    return contextlib.nullcontext() if _lines is None else _lines.together()
 
 
 def configure(
     *, level: str = "info", form: Literal["auto", "json", "text"] = "auto", stream: BinaryIO | None = None
 ) -> None:
     """Set the logs of this process up: JSON lines on a pipe, readable colour on a terminal."""
+    global _lines
+    _lines = None
     target = stream if stream is not None else sys.stdout.buffer
     text = form == "text" or (form == "auto" and target.isatty())
     chain: list[structlog.typing.Processor] = [
@@ -99,7 +169,11 @@ def configure(
             structlog.processors.ExceptionRenderer(render),
             structlog.processors.JSONRenderer(serializer=_dumps),
         ]
-        factory = structlog.BytesLoggerFactory(file=target)
+        lines = _lines = _Lines(target)
+
+        def factory(*_: Any) -> _Lines:
+            return lines
+
     structlog.configure(
         processors=chain,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
@@ -130,3 +204,82 @@ class _TextOver:
 
     def flush(self) -> None:
         self._target.flush()
+
+
+# Field -> what it says, for docs/LOGS.md.
+FIELDS: Mapping[str, str] = {
+    "timestamp, level, event": "stand on every line; times are UTC",
+    "message_id": "the id of the CloudEvent: the same in adapter, broker, ledger and receipt",
+    "correlation_id": "its `correlationid`, or its id where it has none",
+    "traceparent": "W3C trace context; of a document its trace id is the beginning of the document's SHA-256",
+    "sha256": "a document's fingerprint: under it the adapter keeps the document",
+    "agency": "whose adapter, lane or inbox it is; `source` is who published the message",
+    "lane": "`alert` or `shipment`",
+    "type, subject": "the message's type, and the key of its consignment or alert",
+    "disposition": "what became of it: accepted, duplicate, conflict, refused, expired, undeliverable",
+    "recipients": "the agencies that receive it",
+    "faults": "the codes of what is wrong; the places and rules are in the receipt and in the ledger",
+    "redelivered": "RabbitMQ delivered it a second time, after a crash or a lost connection",
+    "ms": "from taking the message's batch to its acknowledgement",
+    "wait_s": "how long is waited before the next try",
+}
+
+_PAGE = """# Logs
+
+Made by `python -m broker.logs`. One JSON object a line on a pipe or in a file, readable text on a terminal
+(`[logs] form`). `cbm up --story` writes them to `logs/*.ndjson` under `state_dir`, a file for each process;
+everything else writes them to stdout. They hold identifiers and outcomes: no names, no goods, no documents,
+no passwords, also not in tracebacks.
+
+## Follow one consignment
+
+All that happened to it, over all processes, in order:
+
+```sh
+cat logs/*.ndjson | jq -s -c --arg key 6KR1208814-PLANTS-0417 'sort_by(.timestamp)[]
+  | select(.subject == $key) | [.timestamp, .event, .agency, .type, .message_id, .disposition]'
+```
+
+One message from the document that it came from to the documents that were made of it:
+
+```sh
+cat logs/*.ndjson | jq -s -c --arg id 9781b238-59cc-5d71-8332-e4662f7fcbf9 'sort_by(.timestamp)
+  | (map(select(.message_id == $id and .traceparent != null))[0].traceparent[3:35]) as $trace
+  | .[] | select((.traceparent // "" | contains($trace)) or (.sha256 // "" | startswith($trace)))
+  | [.timestamp, .event, .agency, .document, .disposition]'
+```
+
+What was not accepted, and why:
+
+```sh
+cat logs/*.ndjson | jq -c 'select(.event == "message.settled" and .disposition != "accepted")
+  | {timestamp, agency, message_id, disposition, faults}'
+```
+
+## Fields
+
+| field | meaning |
+|---|---|
+%s
+
+## Events
+
+A closed list: a test refuses a name that is not here.
+
+| event | meaning |
+|---|---|
+%s
+"""
+
+
+def page() -> str:
+    """Return docs/LOGS.md."""
+    fields = "\n".join(
+        f"| {', '.join(f'`{n}`' for n in names.split(', '))} | {text} |" for names, text in FIELDS.items()
+    )
+    events = "\n".join(f"| `{name}` | {text} |" for name, text in sorted(EVENTS.items()))
+    return _PAGE % (fields, events)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

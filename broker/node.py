@@ -291,6 +291,7 @@ class PrivateNode:
         """Kill the node as a crash would (for tests of crashes)."""
         if (pid := self.server_pid) is not None:
             os.kill(pid, signal.SIGKILL)
+            await _dead(pid, STOP_TIMEOUT_S)
         if self._process is not None:
             await self._process.wait()
         await self._stop_epmd()
@@ -299,11 +300,9 @@ class PrivateNode:
         """Stop the node in order, then by force; and its epmd."""
         if (pid := self.server_pid) is not None:
             os.kill(pid, signal.SIGTERM)
-            deadline = time.monotonic() + STOP_TIMEOUT_S
-            while _alive(pid) and time.monotonic() < deadline:  # noqa: ASYNC110 (no event tells of it)
-                await asyncio.sleep(0.05)
-            if _alive(pid):
+            if not await _dead(pid, STOP_TIMEOUT_S):
                 os.kill(pid, signal.SIGKILL)
+                await _dead(pid, STOP_TIMEOUT_S)
         if self._process is not None:
             try:
                 await asyncio.wait_for(self._process.wait(), 5)
@@ -322,7 +321,19 @@ class PrivateNode:
             self._epmd = None
         elif (pid := _own_process(self.folder / "epmd.pid", "epmd")) is not None:
             os.kill(pid, signal.SIGTERM)
+            # A start soon after would find its port taken, choose others, and leave all clients behind.
+            await _dead(pid, STOP_TIMEOUT_S)
         (self.folder / "epmd.pid").unlink(missing_ok=True)
+
+
+async def _dead(pid: int, timeout_s: float) -> bool:
+    """Wait until a process that may be no child of ours is gone; False if it is still there."""
+    deadline = time.monotonic() + timeout_s
+    while _alive(pid):
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.02)  # no event tells of it
+    return True
 
 
 def _alive(pid: int) -> bool:

@@ -4,6 +4,7 @@ Owns how refused messages are browsed: consumed without acknowledgement and give
 channel, in their order. Never changes a message.
 """
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from schemas.envelope import CONTENT_TYPE
 from schemas.errors import NotFound
 
 CONFIRM_TIMEOUT_S = 30.0
+_BACK_TRIES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +72,35 @@ def _held(delivery: Delivery) -> Held:
 
 
 async def _walk(session: Session, visit: Callable[[Held, Delivery, Consumer], bool], limit: int) -> None:
-    """Go through the queue from its head, at most `limit` messages, until `visit` says that it is enough."""
+    """Go through the queue from its head, at most `limit` messages, until `visit` says that it took one out."""
     channel = await session.channel()
     waiting, _ = await channel.declare_queue(QUARANTINE, passive=True)
     await channel.close()
-    left = min(waiting, limit)
+    # With a full window nothing more comes; what lies deeper is reached by repairing what lies above.
+    left = min(waiting, limit, 2000)
     if not left:
         return
-    consumer = await session.consumer(QUARANTINE, prefetch=min(left, 2000))
+    consumer = await session.consumer(QUARANTINE, prefetch=left)
     try:
-        # With a full window nothing more comes; what lies deeper is reached by repairing what lies above.
-        left = min(left, 2000)
         while left > 0:
             for delivery in await consumer.batch(left):
                 left -= 1
                 if visit(_held(delivery), delivery, consumer):
+                    waiting -= 1
                     return
     finally:
         await consumer.close()
+        await _until_back(session, waiting)
+
+
+async def _until_back(session: Session, expected: int) -> None:
+    """RabbitMQ gives back what a closed channel held a moment later: whoever looks next shall find it there."""
+    channel = await session.channel()
+    for _ in range(_BACK_TRIES):
+        if (await channel.declare_queue(QUARANTINE, passive=True))[0] >= expected:
+            break
+        await asyncio.sleep(0.02)
+    await channel.close()
 
 
 async def listing(session: Session, limit: int = 1000) -> list[Held]:

@@ -22,7 +22,7 @@ from broker.amqp import Confirmations, Consumer, Delivery, Properties, Publisher
 from broker.credentials import Credentials
 from broker.decision import Arrival, Decision, Earlier, Examined, View, decide, examine, feed_key, receipt_of
 from broker.ledger import Ledger, row_of
-from broker.logs import log
+from broker.logs import log, together
 from broker.names import DELIVER, LANES, QUARANTINE, RESENT_HEADER, ingress_queue
 from broker.provision import Place, provision
 from broker.settings import Settings
@@ -96,6 +96,7 @@ class Broker:
         self.serving = asyncio.Event()
         """Set while every ingress queue is consumed."""
         self._connected = False
+        self._served_since: float | None = None
         # Accepted, but not yet recorded: known to nobody else.
         self._under_way: dict[tuple[str, str], Earlier] = {}
 
@@ -117,8 +118,8 @@ class Broker:
         """
         wait_s = self._limits.retry_min_s
         while not self._stopping.is_set():
-            began = time.monotonic()
             self._renewing.clear()
+            self._served_since = None
             try:
                 await self._serve()
             except (CbmError, OSError) as error:
@@ -126,7 +127,8 @@ class Broker:
                     raise
                 if self._stopping.is_set():
                     break
-                if time.monotonic() - began > 30:
+                # A link that served for longer than it was waited for was worth it: RabbitMQ was only restarted.
+                if self._served_since is not None and time.monotonic() - self._served_since > wait_s:
                     wait_s = self._limits.retry_min_s
                 pause = random.uniform(wait_s / 2, wait_s)
                 log.warning("amqp.lost", reason=str(error), wait_s=round(pause, 3))
@@ -170,6 +172,7 @@ class Broker:
     async def _announce(self, lanes: "list[Lane]") -> None:
         await asyncio.gather(*(lane.consuming.wait() for lane in lanes))
         self.serving.set()
+        self._served_since = time.monotonic()
         log.info("broker.started", agencies=len(self._settings.agency), agreements=self._agreements.version)
 
     async def _until_end(self, incoming: Session, outgoing: Session, tasks: "list[asyncio.Task[None]]") -> None:
@@ -424,7 +427,8 @@ class Lane:
         if previous is not None and (previous.cancelled() or previous.exception() is not None):
             raise ConnectionLost("the batch before could not be settled")
         consumer.ack(batch.deliveries[-1].tag, multiple=True)
-        _log_settled(batch, now)
+        with together():
+            _log_settled(batch, now)
 
     async def _confirmed(self, publications: list[Publication], group: Confirmations) -> None:
         """Await the confirms; publish again, after a wait, what a full or missing queue refused.

@@ -95,7 +95,10 @@ class Supervisor:
         while not self._stopping:
             child.started = time.monotonic()
             status = await self._run(child)
-            if self._stopping or status in _FINAL:
+            if self._stopping:
+                return status
+            if status in _FINAL:
+                log.error("child.ended", child=child.name, status=status)
                 return status
             if time.monotonic() - child.started > _STEADY_S:
                 wait_s = 0.5
@@ -106,10 +109,12 @@ class Supervisor:
 
     async def _run(self, child: Child) -> int:
         with contextlib.ExitStack() as stack:
-            output = None
+            output = errors = None
             if self._logs is not None:
                 self._logs.mkdir(parents=True, exist_ok=True)
                 output = stack.enter_context((self._logs / f"{child.name}.ndjson").open("ab"))
+                # What is no log line, such as an interpreter's own last words, would make the log unreadable.
+                errors = stack.enter_context((self._logs / f"{child.name}.err").open("ab"))
             command = [sys.executable, "-m", "broker", *child.arguments, "--config", str(self._config)]
             child.process = await asyncio.create_subprocess_exec(
                 *command,
@@ -117,7 +122,7 @@ class Supervisor:
                 # The child ends when this pipe does, so none is left behind even if we are killed.
                 stdin=asyncio.subprocess.PIPE,
                 stdout=output,
-                stderr=output,
+                stderr=errors,
                 # A terminal's Ctrl-C is for us; the children are stopped in order.
                 start_new_session=True,
             )

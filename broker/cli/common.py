@@ -4,12 +4,13 @@ Owns stdout (data only) and stderr (notes and progress). Never does a command's 
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,10 +22,11 @@ from rich.table import Table
 from broker import settings as configuration
 from broker.client import connect
 from broker.credentials import Credentials
+from broker.logs import configure, log
 from broker.provision import configured_place
 from broker.settings import Settings
 from schemas.codes import AGENCY_PATTERN
-from schemas.errors import Fault, NotFound
+from schemas.errors import CbmError, ConfigError, Fault, NotFound
 
 errors = Console(stderr=True, highlight=False)
 
@@ -56,8 +58,22 @@ def note(text: str) -> None:
 def out(line: str | bytes) -> None:
     """Write one line of data to stdout, at once."""
     data = line.encode() if isinstance(line, str) else line
-    sys.stdout.buffer.write(data + b"\n")
-    sys.stdout.buffer.flush()
+    write(data + b"\n")
+
+
+def write(data: bytes) -> None:
+    """Write data to stdout as they are, at once.
+
+    Raises:
+        typer.Exit: whoever read it has enough of it; that is no error.
+    """
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Nothing more may be written, not even what is buffered at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
 
 
 def show(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, title: str = "") -> None:
@@ -172,6 +188,23 @@ async def until_signal(stop: Callable[[], None], *, supervised: bool) -> None:
     else:
         await asked.wait()
     stop()
+
+
+@contextlib.contextmanager
+def end_logged() -> Iterator[None]:
+    """Log why a process that runs for good ends; around all it does, reading its configuration included."""
+    configure()
+    try:
+        yield
+    except ConfigError as error:
+        log.error("config.invalid", faults=[fault.as_json() for fault in error.faults])
+        raise
+    except CbmError as error:
+        log.error("process.failed", reason=str(error), status=error.exit_status)
+        raise
+    except Exception:
+        log.exception("process.crashed")
+        raise
 
 
 def run_async(main: Coroutine[Any, Any, None]) -> None:

@@ -65,6 +65,7 @@ def publish(
     is filled in: id, source, time, specversion, datacontenttype, dataschema. So this is enough:
     {"type": "alert.issued", "subject": "…", "data": {…}}
     """
+    check_agency(agency)
     bodies = [_completed(body, agency) for body in _split(read_input(file))]
     faulty = False
     if not unchecked:
@@ -180,8 +181,13 @@ def subscribe(
 
     async def main() -> None:
         async with opener() as client:
-            source = client.replay(pattern, since=start) if start else client.subscribe(pattern, name=name or None)
-            note(f"listening as {agency} for {pattern}; Ctrl-C ends")
+            ready = asyncio.Event()
+            if start:
+                source = client.replay(pattern, since=start)
+                ready.set()
+            else:
+                source = client.subscribe(pattern, name=name or None, ready=ready)
+            saying = asyncio.create_task(_say_listening(ready, f"listening as {agency} for {pattern}; Ctrl-C ends"))
             seen = 0
             limit = asyncio.timeout(timeout)
             try:
@@ -190,11 +196,18 @@ def subscribe(
             except TimeoutError:
                 if count:
                     raise TimedOut(f"fewer than {count} messages within {timeout:g} s") from None
+            finally:
+                saying.cancel()
             if seen:
                 note(f"{seen} messages")
 
     with contextlib.suppress(KeyboardInterrupt):
         run_async(main())
+
+
+async def _say_listening(ready: asyncio.Event, text: str) -> None:
+    await ready.wait()
+    note(text)
 
 
 async def _print_all(source: AsyncIterator[Received], count: int | None, full: bool) -> int:

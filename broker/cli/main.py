@@ -4,7 +4,6 @@ Owns the exit statuses: 0 done; 1 unexpected; 2 usage or configuration; 3 not fo
 or document; 5 nobody may receive it; 6 not authorised; 7 RabbitMQ unreachable; 8 timed out.
 """
 
-import os
 import sys
 import traceback
 from importlib.metadata import entry_points
@@ -61,10 +60,6 @@ def run() -> None:
     except CbmError as error:
         note(f"cbm: {error}")
         sys.exit(error.exit_status)
-    except BrokenPipeError:
-        # Whoever read our output has enough of it; that is no error. Nothing more may be written at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

@@ -96,6 +96,10 @@ class Running:
 
         until(said, timeout_s, f"{words!r}")
 
+    def wait(self, timeout_s: float = 30.0) -> int:
+        """Wait until it ends by itself, and return the exit status."""
+        return self._process.wait(timeout_s)
+
     def end(self, number: signal.Signals = signal.SIGINT, timeout_s: float = 60.0) -> int:
         """Send a signal, wait for the end, return the exit status."""
         if not self.ended:
@@ -137,6 +141,8 @@ class Seaport:
         done = subprocess.run(
             command, input=stdin, env=environment, capture_output=True, timeout=timeout_s, cwd=self.folder, check=False
         )
+        # Whatever the command: what is no terminal gets no colour.
+        assert b"\x1b" not in done.stdout + done.stderr, done
         return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
     def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Running:
