@@ -69,6 +69,6 @@ def broken(draw: st.DrawFn) -> bytes:
         target = event
         if isinstance(event.get("data"), dict) and draw(st.booleans()):
             target = event["data"]
-        name = draw(st.sampled_from(sorted(target)) | st.text(max_size=8))
+        name = draw(st.sampled_from(sorted(target) or ["data"]) | st.text(max_size=8))
         target[name] = draw(json_values)
     return json.dumps(event).encode()
