@@ -121,9 +121,7 @@ def network(terms: dict[str, Any]) -> Settings:
     return Settings.model_validate(content)
 
 
-def published(
-    content: dict[str, Any], terms: dict[str, Any], folder: Path
-) -> tuple[Decision, dict[str, list[Publication]]]:
+def published(content: dict[str, Any], terms: dict[str, Any]) -> tuple[Decision, dict[str, list[Publication]]]:
     """Return the decision, and what leaves for each agency."""
     configured = network(terms)
     broker = Broker.__new__(Broker)
