@@ -340,7 +340,8 @@ class Runner:
         except Exception:
             log.exception("message.internal_error", agency=self._adapter.agency, message_id=message.id)
             translator, content = self._fallback, received.body
-        moment = message.time.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        # A view may have its time withheld.
+        moment = (message.time or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         unique = hashlib.sha256(f"{message.source} {message.id}".encode()).hexdigest()[:12]
         name = f"{moment}-{message.type}-{safe_name(message.subject, 40)}-{unique}{translator.suffix}"
         write_whole(self.folders.outbox / name, content)

@@ -17,7 +17,7 @@ import orjson
 
 from broker.agreements import Agreements, Entitlement, split
 from broker.settings import Limits
-from broker.views import TokenKey, redact
+from broker.views import Redaction, TokenKey
 from schemas.codes import container_warning, has_container_form, ucr_warning
 from schemas.envelope import (
     CONTENT_TYPE,
@@ -92,6 +92,8 @@ class View:
     """The feed key, which tells no more than the view does."""
     id: str
     correlation_id: str | None = None
+    traceparent: str | None = None
+    """These three mirror what stands in the body, and so tell no more either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,25 +284,30 @@ def views_of(
 ) -> tuple[View, ...]:
     """Make the views: recipients with the same entitlement share one, tokens are each recipient's own."""
     whole: list[str] = []
-    partial: dict[tuple[frozenset[str], frozenset[str], str], list[str]] = {}
+    partial: dict[tuple[frozenset[str], frozenset[str]], dict[str, list[str]]] = {}
     for agency, entitlement in allowed.items():
         if entitlement.is_whole:
             whole.append(agency)
         else:
-            own = f"{entitlement.ids} {agency}" if entitlement.pseudonymise else ""
-            partial.setdefault((entitlement.withhold, entitlement.pseudonymise, own), []).append(agency)
+            # Tokens of withholding alone are in a view that several share; no other view has the same.
+            alone = f"{message.source} {' '.join(sorted(entitlement.withhold))}"
+            scope = f"{entitlement.ids} {agency}" if entitlement.pseudonymise else alone
+            kept = partial.setdefault((entitlement.withhold, entitlement.pseudonymise), {})
+            kept.setdefault(scope, []).append(agency)
     views: list[View] = []
-    for (withhold, pseudonymise, own), agencies in partial.items():
-        tokens = TokenKey(token_secret, own or " ".join(sorted(withhold)))
-        redacted = redact(body, split(withhold), split(pseudonymise), tokens)
-        if redacted is None:
-            whole += agencies
-        else:
+    for (withhold, pseudonymise), by_scope in partial.items():
+        redaction = Redaction.of(body, split(withhold), split(pseudonymise))
+        if redaction is None:
+            whole += [agency for agencies in by_scope.values() for agency in agencies]
+            continue
+        for scope, agencies in by_scope.items():
+            redacted = redaction.view(TokenKey(token_secret, scope))
             event = redacted.event
-            key = redacted_key(event)
-            views.append(View(tuple(agencies), redacted.body, key, event["id"], event.get("correlationid")))
+            key, again = redacted_key(event), (event.get("correlationid"), event.get("traceparent"))
+            views.append(View(tuple(agencies), redacted.body, key, event["id"], *again))
     if whole:
-        views.append(View(tuple(whole), body, feed_key(message), message.id, message.correlationid))
+        again = (message.correlationid, message.traceparent)
+        views.append(View(tuple(whole), body, feed_key(message), message.id, *again))
     return tuple(views)
 
 

@@ -258,8 +258,6 @@ class Broker:
         if decision.repeated or not decision.views or message is None:
             return []
         headers = {"ce-tlp": str(message.marking), "ce-receivedtime": _written(arrival.received)}
-        if message.traceparent is not None:
-            headers["traceparent"] = message.traceparent
         journal = [self._addresses.journal]
         result: list[Publication] = []
         for view in decision.views:
@@ -269,7 +267,8 @@ class Broker:
                 copies, journal = copies + journal, []
             result.append(_view_publication(message, view, headers | {"BCC": copies}))
         if journal:
-            whole = View((), arrival.body, feed_key(message), message.id, message.correlationid)
+            again = (message.correlationid, message.traceparent)
+            whole = View((), arrival.body, feed_key(message), message.id, *again)
             result.append(_view_publication(message, whole, headers | {"BCC": journal}))
         return result
 
@@ -481,6 +480,8 @@ def _internal_error(arrival: Arrival) -> Examined:
 
 
 def _view_publication(message: Message, view: View, headers: dict[str, Any]) -> Publication:
+    if view.traceparent is not None:
+        headers = headers | {"traceparent": view.traceparent}
     props = properties(
         content_type=CONTENT_TYPE,
         headers=headers,

@@ -1,30 +1,40 @@
 """Views: a message as one set of recipients may see it. Pure.
 
-Owns removing and pseudonymising fields, and hunting down what else in the message repeats them. Never
-decides what is withheld from whom: agreements do. A message from which nothing is withheld never comes
-here: its bytes go out as they came in.
+Owns removing and pseudonymising fields, and what becomes of a place that repeats them: a key becomes a
+token, a text a token or `[withheld]`, a number or date goes. Never decides what is withheld from whom:
+agreements do. A message from which nothing is withheld never comes here: its bytes go out as they came in.
+
+Shared with every recipient, whatever an agreement withholds: type, source, dataschema and marking, which
+say under which agreement it came; and the words of closed lists in fields that are not named themselves
+(the scheme of an identifier, a severity).
 """
 
 import base64
 import hashlib
 import hmac
-import re
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+from broker.hunt import MARK, MIN_HUNTED_CHARACTERS, Hunt, Numeral, marked, plain
+from schemas.alert import Alert
+from schemas.codes import normal_identifier
+from schemas.shipment import Shipment
+from schemas.view import closed_words
 
-# Values shorter than this are words of code lists (a country, a mode); hunting them down elsewhere would
-# destroy what the agreement shares. They are removed where the agreement names them.
-MIN_HUNTED_CHARACTERS = 4
-# What takes the place of a withheld value within a text that is shared.
-MARK = "[withheld]"
-# Attributes that name the message or its consignment: replaced whole, so that a recipient can still join by them.
-_KEYS = ("id", "subject", "correlationid", "causationid")
-# Never scrubbed: they come from closed lists or from the broker.
-_FIXED = frozenset({"specversion", "source", "type", "datacontenttype", "dataschema", "time", "tlp", "recipients"})
+__all__ = ["MARK", "MIN_HUNTED_CHARACTERS", "Redacted", "Redaction", "TokenKey", "pointer_pattern", "redact"]
 
+# Never searched: they come from closed lists, or say who sent it.
+_FIXED = frozenset({"specversion", "source", "type", "datacontenttype", "dataschema", "tlp", "test"})
+# Attributes that name a message or consignment: replaced whole, so that a recipient can still join by them.
+_KEYS = frozenset({"id", "subject", "correlationid", "causationid"})
+# Attributes of a fixed form, in which no mark can stand: they go.
+_FORMED = frozenset({"time", "expires", "receivedtime", "traceparent"})
+# Fields whose words come from closed lists: what stands there was copied from nowhere.
+_CLOSED = closed_words(Shipment) | closed_words(Alert)
+
+Path = tuple[str | int, ...]
 Tokens = Callable[[str], str]
 
 
@@ -59,40 +69,147 @@ def redact(
     pseudonymise: Sequence[tuple[str, ...]],
     tokens: Tokens,
 ) -> Redacted | None:
-    """Make the view; None where the message has none of the fields, so that the original may be sent.
+    """Make one view; None where the message has none of the fields, so that the original may be sent.
 
     `withhold` and `pseudonymise` are split pointers, all below `/data`.
     """
-    event: dict[str, Any] = orjson.loads(body)
-    hidden: set[str] = set()
-    changed: set[str] = set()
-    for pattern in withhold:
-        for path in sorted(_matches(event, pattern), reverse=True):
-            hidden.update(_texts(_remove(event, path)))
-            changed.add(_pointer(path))
-    for pattern in pseudonymise:
-        for path in _matches(event, pattern):
-            parent, last = _parent(event, path)
-            hidden.update(_texts(parent[last]))
-            parent[last] = _replaced(parent[last], tokens)
-            changed.add(_pointer(path))
-    if not changed:
-        return None
-    if isinstance(event.get("data"), dict) and event["data"].pop("native", None) is not None:
-        # The document's fingerprint would confirm a guess at what is withheld.
-        changed.add("/data/native")
-    _prune(event)
-    changed.update(_scrub(event, hidden, tokens))
-    withheld = tuple(sorted(changed))
-    event["withheld"] = " ".join(withheld)
-    return Redacted(orjson.dumps(event), event, withheld)
+    redaction = Redaction.of(body, withhold, pseudonymise)
+    return None if redaction is None else redaction.view(tokens)
 
 
-def _matches(event: Any, pattern: tuple[str, ...]) -> list[tuple[str | int, ...]]:
+class Redaction:
+    """What is done to one message, found once; each recipient's own tokens are filled in last."""
+
+    def __init__(self, event: dict[str, Any], removed: Sequence[Path], tokened: Sequence[Path]) -> None:
+        self._event = event
+        self._changed: set[str] = set()
+        self._tokened: list[tuple[Any, Any, str]] = []
+        hidden: list[str | float] = []
+        for path in (*removed, *tokened):
+            # The document's fingerprint would confirm a guess; what it holds is not repeated elsewhere.
+            if path != _NATIVE:
+                hidden += _values(_at(event, path))
+            self._changed.add(_pointer(path))
+        for path in tokened:
+            self._replace(event, path)
+        self._hunt = Hunt(hidden)
+        self._scrub_attributes(frozenset(tokened) | frozenset(removed))
+        for path in removed:
+            _at(event, path[:-1])[path[-1]] = _GONE
+
+    @classmethod
+    def of(
+        cls, body: bytes, withhold: Sequence[tuple[str, ...]], pseudonymise: Sequence[tuple[str, ...]]
+    ) -> "Redaction | None":
+        """Look a message through; None where it has none of the fields."""
+        event: dict[str, Any] = json.loads(body, parse_float=Numeral)
+        removed = {path for pattern in withhold for path in _matches(event, pattern)}
+        tokened = {path for pattern in pseudonymise for path in _matches(event, pattern)}
+        if not removed and not tokened:
+            return None
+        if isinstance(event.get("data"), dict) and "native" in event["data"]:
+            removed.add(_NATIVE)
+        outermost = [path for path in removed if not _below(path, removed)]
+        replaced = [path for path in tokened if path not in removed and not _below(path, removed | tokened)]
+        return cls(event, sorted(outermost, key=str), sorted(replaced, key=str))
+
+    def view(self, tokens: Tokens) -> Redacted:
+        """Return the view of the recipients to whom these tokens belong."""
+        for container, name, text in self._tokened:
+            container[name] = tokens(text)
+        event = {name: kept for name, value in self._event.items() if (kept := _left(value)) is not _GONE}
+        event.setdefault("data", {})
+        withheld = tuple(sorted(self._changed))
+        event["withheld"] = " ".join(withheld)
+        return Redacted(json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode(), event, withheld)
+
+    def _replace(self, event: dict[str, Any], path: Path) -> None:
+        """Have tokens stand for all values at and below a path."""
+        for container, name, value in _leaves(_at(event, path[:-1]), path[-1]):
+            self._tokened.append((container, name, _normal(value)))
+
+    def _scrub_attributes(self, done: frozenset[Path]) -> None:
+        event = self._event
+        for name, value in list(event.items()):
+            if name == "data":
+                self._scrub(event, name, (name,), (name,), done)
+            elif name == "recipients":
+                kept = [agency for agency in value.split() if not self._hunt.finds(agency)]
+                if " ".join(kept) != value:
+                    event[name] = " ".join(kept)
+                    self._changed.add("/recipients")
+            elif name not in _FIXED:
+                self._scrub_attribute(name, value)
+
+    def _scrub_attribute(self, name: str, value: Any) -> None:
+        extension = name not in _KEYS and name not in _FORMED
+        if extension and self._hunt.finds(name):
+            # Its name says it already; to list it would say it again.
+            self._event[name] = _GONE
+            self._changed.add("/" + MARK)
+        elif name in _KEYS:
+            if self._hunt.finds(value):
+                # A subject meets identifiers; the others name messages, of which no two may become one.
+                self._tokened.append((self._event, name, _normal(value) if name == "subject" else value))
+                self._changed.add(f"/{name}")
+        elif name in _FORMED:
+            if self._hunt.finds(value):
+                self._event[name] = _GONE
+                self._changed.add(f"/{name}")
+        else:
+            self._scrub_leaf(self._event, name, (name,))
+
+    def _scrub(
+        self, container: Any, name: str | int, path: Path, shape: tuple[str, ...], done: frozenset[Path]
+    ) -> None:
+        """Look through all that stands below a path; `shape` is the path with `*` for the places in lists."""
+        if path in done:
+            return
+        value = container[name]
+        if isinstance(value, dict):
+            for inner in list(value):
+                self._scrub(value, inner, (*path, inner), (*shape, inner), done)
+        elif isinstance(value, list):
+            for index in range(len(value)):
+                self._scrub(value, index, (*path, index), (*shape, "*"), done)
+        elif shape[1:] not in _CLOSED:
+            self._scrub_leaf(container, name, path)
+
+    def _scrub_leaf(self, container: Any, name: str | int, path: Path) -> None:
+        value = container[name]
+        if isinstance(value, bool):
+            return
+        if isinstance(value, str):
+            spans = self._hunt.spans(value)
+            if not spans:
+                return
+            text = marked(value, spans)
+            if text is None:
+                self._tokened.append((container, name, _normal(value)))
+            else:
+                container[name] = text
+        elif self._hunt.finds(value):
+            container[name] = _GONE
+        else:
+            return
+        self._changed.add(_pointer(path))
+
+
+_NATIVE: Path = ("data", "native")
+
+
+class _Gone:
+    """Stands for what was taken out, so that everything else keeps its place until the end."""
+
+
+_GONE = _Gone()
+
+
+def _matches(event: Any, pattern: tuple[str, ...]) -> list[Path]:
     """Return the paths that a pattern means in this event."""
-    found: list[tuple[tuple[str | int, ...], Any]] = [((), event)]
+    found: list[tuple[Path, Any]] = [((), event)]
     for segment in pattern:
-        further: list[tuple[tuple[str | int, ...], Any]] = []
+        further: list[tuple[Path, Any]] = []
         for path, value in found:
             if isinstance(value, dict):
                 names = list(value) if segment == "*" else [segment]
@@ -106,111 +223,51 @@ def _matches(event: Any, pattern: tuple[str, ...]) -> list[tuple[str | int, ...]
     return [path for path, _ in found]
 
 
-def _parent(event: Any, path: tuple[str | int, ...]) -> tuple[Any, Any]:
-    for step in path[:-1]:
+def _below(path: Path, others: set[Path]) -> bool:
+    return any(path[:length] in others for length in range(1, len(path)))
+
+
+def _at(event: Any, path: Path) -> Any:
+    for step in path:
         event = event[step]
-    return event, path[-1]
+    return event
 
 
-class _Gone:
-    """Stands in a list for an element that was taken out, so that the others keep their places until the end."""
-
-
-_GONE = _Gone()
-
-
-def _remove(event: Any, path: tuple[str | int, ...]) -> Any:
-    parent, last = _parent(event, path)
-    value = parent[last]
-    if isinstance(parent, list):
-        parent[last] = _GONE
+def _leaves(container: Any, name: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Every value at a place or below it, with where it stands."""
+    value = container[name]
+    if isinstance(value, dict):
+        for inner in value:
+            yield from _leaves(value, inner)
+    elif isinstance(value, list):
+        for index in range(len(value)):
+            yield from _leaves(value, index)
     else:
-        del parent[last]
-    return value
+        yield container, name, value
 
 
-def _prune(value: Any) -> None:
-    """Drop what stands for removed elements, and lists and objects that have nothing left."""
-    if isinstance(value, dict):
-        for name in list(value):
-            inner = value[name]
-            _prune(inner)
-            if inner in ([], {}) and name != "data":
-                del value[name]
-    elif isinstance(value, list):
-        for inner in value:
-            _prune(inner)
-        value[:] = [inner for inner in value if inner is not _GONE and inner not in ([], {})]
-
-
-def _texts(value: Any) -> Iterator[str]:
+def _values(value: Any) -> list[str | float]:
     """Every value that could be recognised again elsewhere."""
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
-    elif isinstance(value, str):
-        yield value
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield orjson.dumps(value).decode()
+    return [leaf for _, _, leaf in _leaves([value], 0) if not isinstance(leaf, bool)]
 
 
-def _replaced(value: Any, tokens: Tokens) -> Any:
+def _normal(value: Any) -> str:
+    """What a token is made of: identifiers in the form in which all sources meet, numbers in one spelling."""
+    if isinstance(value, str):
+        return normal_identifier(value)
+    return str(value).lower() if isinstance(value, bool) else plain(value)
+
+
+def _left(value: Any) -> Any:
+    """Copy what is left, without lists and objects of which nothing is."""
     if isinstance(value, dict):
-        return {name: _replaced(inner, tokens) for name, inner in value.items()}
+        named = {name: kept for name, inner in value.items() if (kept := _left(inner)) is not _GONE}
+        return _GONE if value and not named else named
     if isinstance(value, list):
-        return [_replaced(inner, tokens) for inner in value]
-    return tokens(value) if isinstance(value, str) else tokens(orjson.dumps(value).decode())
-
-
-def _scrub(event: dict[str, Any], hidden: set[str], tokens: Tokens) -> set[str]:
-    """Hunt down hidden values that are repeated elsewhere; returns the pointers of what was changed."""
-    hunted = sorted({h for value in hidden for h in _forms(value)}, key=len, reverse=True)
-    if not hunted:
-        return set()
-    pattern = re.compile("|".join(re.escape(value) for value in hunted), re.IGNORECASE)
-    changed: set[str] = set()
-
-    def walk(value: Any, path: tuple[str | int, ...]) -> Any:
-        if isinstance(value, dict):
-            return {name: walk(inner, (*path, name)) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [walk(inner, (*path, index)) for index, inner in enumerate(value)]
-        text = value if isinstance(value, str) else None
-        if text is None and isinstance(value, int | float) and not isinstance(value, bool):
-            text = orjson.dumps(value).decode()
-        if text is None or pattern.search(text) is None:
-            return value
-        changed.add(_pointer(path))
-        if len(path) == 1 and path[0] in _KEYS:
-            return tokens(text)
-        if not isinstance(value, str):
-            return None
-        return tokens(text) if pattern.fullmatch(text) else pattern.sub(MARK, text)
-
-    for name in list(event):
-        if name not in _FIXED:
-            event[name] = _without_none(walk(event[name], (name,)))
-    return changed
-
-
-def _forms(value: str) -> Iterator[str]:
-    """A value as it stands, and without its blanks, as identifiers are normalised."""
-    for form in (value, "".join(value.split())):
-        if len(form) >= MIN_HUNTED_CHARACTERS:
-            yield form
-
-
-def _without_none(value: Any) -> Any:
-    """A number that gave a hidden value away is taken out; null is never written."""
-    if isinstance(value, dict):
-        return {name: _without_none(inner) for name, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [_without_none(inner) for inner in value if inner is not None]
+        listed = [kept for inner in value if (kept := _left(inner)) is not _GONE]
+        return _GONE if value and not listed else listed
     return value
 
 
-def _pointer(path: Sequence[str | int]) -> str:
+def _pointer(path: Path) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)

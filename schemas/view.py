@@ -15,6 +15,7 @@ import pydantic_core
 from pydantic import BaseModel, ConfigDict, create_model
 
 from schemas.alert import Alert
+from schemas.base import Maybe, Timestamp
 from schemas.envelope import ALERT_SCHEMA, Envelope, Message, faults_from, parse
 from schemas.errors import InvalidMessage
 from schemas.shipment import Shipment
@@ -24,6 +25,8 @@ class View(Envelope):
     """A message of which something is withheld from this recipient: `withheld` says what."""
 
     withheld: str
+    # The moment may be what is withheld.
+    time: Maybe[Timestamp] = None  # type: ignore[assignment]
     data: Any
 
 
@@ -88,6 +91,24 @@ def _alternatives(annotation: Any) -> list[Any]:
     if origin is typing.Union or origin is types.UnionType:
         return [one for argument in arguments for one in _alternatives(argument)]
     return [annotation]
+
+
+def closed_words(model: type[BaseModel]) -> frozenset[tuple[str, ...]]:
+    """Return the fields, as split pointers with `*` for the places in lists, that hold words of closed lists."""
+    found: set[tuple[str, ...]] = set()
+
+    def look(annotation: Any, path: tuple[str, ...]) -> None:
+        for one in _alternatives(annotation):
+            if typing.get_origin(one) is Literal:
+                found.add(path)
+            elif typing.get_origin(one) is list:
+                look(typing.get_args(one)[0], (*path, "*"))
+            elif isinstance(one, type) and issubclass(one, BaseModel):
+                for name, field in one.model_fields.items():
+                    look(field.annotation, (*path, name))
+
+    look(model, ())
+    return frozenset(found)
 
 
 def read(body: bytes) -> Message | View:
