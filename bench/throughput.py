@@ -135,6 +135,11 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):,.0f} ({min(values):,.0f}-{max(values):,.0f})"
 
 
+def ratio(these: list[float], those: list[float]) -> str:
+    """Write the median of the rounds' own ratios: what else the machine does falls on both of a round."""
+    return f"{statistics.median(one / other for one, other in zip(these, those, strict=True)):.2f}"
+
+
 def throughput_table(results: dict[tuple[int, str], Rounds]) -> str:
     """Write the throughput of every contender, each beside the relay's with the same number of recipients."""
     lines = [
@@ -144,8 +149,8 @@ def throughput_table(results: dict[tuple[int, str], Rounds]) -> str:
     ]
     for (recipients, contender), rounds in sorted(results.items()):
         base = results.get((recipients, "a"))
-        rate = f"{statistics.median(rounds.rates) / statistics.median(base.rates):.2f}" if base else "-"
-        cpu = f"{statistics.median(base.cpu_us) / statistics.median(rounds.cpu_us):.2f}" if base else "-"
+        rate = ratio(rounds.rates, base.rates) if base else "-"
+        cpu = ratio(base.cpu_us, rounds.cpu_us) if base else "-"
         lines.append(
             f"| {recipients} | ({contender}) {CONTENDERS[contender].name} | {spread(rounds.rates)} | {rate} "
             f"| {statistics.median(rounds.cpu_us):.0f} | {cpu} | {statistics.median(rounds.server_us):.0f} "

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from broker.amqp import Consumer, Delivery, Publisher, Session, properties, stream_offset
 from broker.names import feed_exchange, in_exchange, inbox_queue, key_matcher, log_stream, own_queue
-from schemas.envelope import CONTENT_TYPE, Message, ReceiptMessage, build, family_of
+from schemas.envelope import CONTENT_TYPE, MAX_BYTES, Message, ReceiptMessage, build, family_of
 from schemas.errors import (
     CbmError,
     ChannelClosed,
@@ -41,6 +41,8 @@ from schemas.view import View, read
 # How many deliveries are on their way to this client at once; acknowledging lets further ones come.
 PREFETCH = 200
 CONFIRM_TIMEOUT_S = 30.0
+# By this AMQP reply code RabbitMQ closes a channel on which more came than it takes (PRECONDITION_FAILED).
+_TOO_LARGE = 406
 RECEIPT_TIMEOUT_S = 30.0
 # A RabbitMQ that starts up may refuse for a moment a user it knew before.
 _REFUSED_FOR_S = 30.0
@@ -206,6 +208,7 @@ class Client:
         Raises:
             PublishNacked: this agency's ingress queue is full; try later.
             PublishReturned: there is no lane for this type.
+        InvalidMessage: so large that RabbitMQ does not take it.
             NotAuthorised: the user may not publish here.
             ConnectionLost: the client was closed.
         """
@@ -237,7 +240,11 @@ class Client:
                 await publisher.publish_confirmed(in_exchange(self.agency), lane, body, props, CONFIRM_TIMEOUT_S)
             except TimedOut:
                 publisher.session.abort("a publish was not confirmed in time")
-            except (ConnectionLost, ChannelClosed):
+            except (ConnectionLost, ChannelClosed) as error:
+                # It ends the channel for whatever else was under way there; only the one at fault hears of it.
+                if isinstance(error, ChannelClosed) and error.code == _TOO_LARGE and len(body) > MAX_BYTES:
+                    text = f"{len(body)} bytes; a message has at most {MAX_BYTES}"
+                    raise InvalidMessage([Fault("too-large", "", text)]) from None
                 await asyncio.sleep(random.uniform(0, _WAIT_MIN_S))
             else:
                 return

@@ -5,6 +5,7 @@ identifiers and outcomes; never cargo data, never a local variable, never a body
 """
 
 import contextlib
+import json
 import logging
 import re
 import sys
@@ -111,8 +112,10 @@ class _Lines:
     log = debug = info = warning = error = critical = msg
 
     def _write(self, lines: bytes) -> None:
-        self._target.write(lines)
-        self._target.flush()
+        # A full disk or a reader gone away must not stop what is being logged: the ledger has it all the same.
+        with contextlib.suppress(OSError):
+            self._target.write(lines)
+            self._target.flush()
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -186,7 +189,11 @@ def configure(
 
 
 def _dumps(event: Any, **_: Any) -> bytes:
-    return orjson.dumps(event, default=str)
+    try:
+        return orjson.dumps(event, default=str)
+    except TypeError:
+        # What is no Unicode, such as a file's name in another encoding, must not stop who logs it.
+        return json.dumps(event, default=str, ensure_ascii=False).encode(errors="replace")
 
 
 def _plain_traceback(stream: Any, exc_info: Any) -> None:

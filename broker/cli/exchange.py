@@ -31,9 +31,10 @@ from broker.cli.common import (
 )
 from broker.client import Client, Received, new_traceparent
 from broker.decision import Arrival, examine
+from broker.names import LANES
 from schemas import export
 from schemas.base import rfc3339
-from schemas.envelope import family_of, parse
+from schemas.envelope import ReceiptMessage, family_of, parse
 from schemas.errors import Fault, InvalidMessage, NotFound, TimedOut, Undeliverable
 from schemas.receipt import Receipt
 
@@ -71,7 +72,10 @@ def publish(
     if not unchecked:
         for number, body in enumerate(bodies, 1):
             try:
-                parse(body)
+                if isinstance(parse(body), ReceiptMessage):
+                    raise InvalidMessage(
+                        [Fault("broker-only-type", "/type", "receipts are written by the broker only")]
+                    )
             except InvalidMessage as error:
                 faulty = True
                 note(f"cbm: message {number} of {len(bodies)} is invalid, nothing was sent:")
@@ -134,7 +138,7 @@ async def _publish_one(client: Client, body: bytes, timeout: float | None) -> in
         # Sent unchecked: the lane is guessed, the broker names the faults.
         content = _object(body)
         id_, type_ = str(content.get("id", uuid.uuid4()))[:128], str(content.get("type", "shipment."))
-        type_ = type_ if family_of(type_) in ("alert", "shipment") else "shipment."
+    type_ = type_ if family_of(type_) in LANES else f"{LANES[-1]}."
     published = await client.publish_bytes(body, id_, type_)
     if timeout is None:
         out(json.dumps({"id": id_, "disposition": None}))

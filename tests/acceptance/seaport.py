@@ -7,6 +7,7 @@ by the folder's path. Never reaches into a process, and never imports what it ru
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -58,12 +59,20 @@ class Done:
 class Running:
     """A command that goes on until it is told to stop."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], folder: Path, name: str) -> None:
+    def __init__(
+        self, command: list[str], environment: dict[str, str], folder: Path, name: str, cwd: Path | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self._process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+                command,
+                env=environment,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
             )
         self.pid = self._process.pid
 
@@ -123,6 +132,8 @@ class Seaport:
             assert old in text, f"the example no longer says {old!r}"
             text = text.replace(old, new)
         self.config.write_text(text + extra)
+        found = re.search(r'"sqlite:///(.*)"', text)
+        self.ledger_file = Path(found[1]) if found else self.state / "ledger.sqlite"
         self._running: list[Running] = []
         self.log: Running | None = None
         """`cbm up` with its logs, where a fixture started it."""
@@ -145,11 +156,16 @@ class Seaport:
         assert b"\x1b" not in done.stdout + done.stderr, done
         return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
-    def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Running:
+    def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Running:
         """Start a command that goes on."""
-        name = f"{len(self._running)}-{arguments[0]}"
-        command = [str(CBM), *map(str, arguments)]
-        running = Running(command, self.environment(**(env or {})), self.folder / "said", name)
+        return self.start_program([str(CBM), *map(str, arguments)], env=env, cwd=cwd)
+
+    def start_program(
+        self, command: list[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> Running:
+        """Start a program of somebody else's that goes on."""
+        name = f"{len(self._running)}-{Path(command[0]).name}"
+        running = Running(command, self.environment(**(env or {})), self.folder / "said", name, cwd)
         self._running.append(running)
         return running
 
@@ -189,7 +205,7 @@ class Seaport:
 
     def ledger(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the ledger as any reader of SQLite could."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.state / 'ledger.sqlite'}?mode=ro", uri=True)) as database:
+        with contextlib.closing(sqlite3.connect(f"file:{self.ledger_file}?mode=ro", uri=True)) as database:
             return database.execute(query, values).fetchall()
 
     def dispositions(self, id_: str) -> list[str]:

@@ -69,3 +69,16 @@ def test_what_was_logged_before_an_error_is_not_lost(pipe: Pipe) -> None:
         fail()
     log.info("message.settled", message_id="2")
     assert pipe.ids == ["1", "2"]
+
+
+def test_a_full_disk_stops_the_log_and_not_what_is_logged(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(data: bytes, /) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(pipe, "write", full)
+        log.info("message.settled", message_id="lost")
+        with together():
+            log.info("message.settled", message_id="lost too")
+    log.info("message.settled", message_id="kept")
+    assert pipe.ids == ["kept"]
