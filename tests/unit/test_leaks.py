@@ -81,6 +81,7 @@ SLOTS: dict[str, dict[str, list[tuple[str, tuple[str, ...]]]]] = {
             ("/data/goods/1/packages", ("/data/goods/*/packages", "/data/goods/1")),
             ("/data/goods/1/hs", ("/data/goods/*/hs", "/data/goods/*/*")),
         ],
+        "decimal": [("/data/documents/0/type", ("/data/documents/*/type", "/data/documents/*"))],
         "locode": [("/data/place/locode", ("/data/place/locode", "/data/place"))],
         "moment": [("/data/occurred", ("/data/occurred", "/data/*"))],
     },
@@ -101,6 +102,7 @@ SLOTS: dict[str, dict[str, list[tuple[str, tuple[str, ...]]]]] = {
             ("/data/areas/0/altitude", ("/data/areas/*/altitude", "/data/areas/*")),
             ("/data/profile/hs/0", ("/data/profile/hs", "/data/profile/hs/*")),
         ],
+        "decimal": [("/data/web", ("/data/web",))],
         "locode": [("/data/place/locode", ("/data/place/locode", "/data/place"))],
         "moment": [("/data/onset", ("/data/onset",)), ("/data/effective", ("/data/effective",))],
     },
@@ -158,13 +160,7 @@ def at(event: Any, pointer: str) -> Any:
     return event
 
 
-# --- Values and their disguises
-
 affixes = st.text(alphabet="Az9 ßİıéΣςø한글กЖ\"\\/'.-☂\U0001f6a2\u0301\u200b\u00a0", max_size=4)
-
-
-def unlike(words: tuple[str, ...]) -> st.SearchStrategy[str]:
-    return st.sampled_from(words)
 
 
 @st.composite
@@ -176,6 +172,8 @@ def secrets(draw: st.DrawFn, kind: str, number: int) -> Secret:
     if kind == "number":
         core = NUMBERS[number]
         return Secret(kind, draw(st.sampled_from([int(core), float(f"{core}.5"), float(core)])), core)
+    if kind == "decimal":
+        return Secret(kind, f"00{NUMBERS[number]}.50", NUMBERS[number])
     if kind == "locode":
         return Secret(kind, LOCODES[number % 2], LOCODES[number % 2].lower())
     core = WORDS[number]
@@ -213,6 +211,9 @@ def disguised(draw: st.DrawFn, secret: Secret) -> str:
         moment = secret.core.astimezone(timezone(timedelta(hours=draw(st.integers(-12, 12)))))
         text = moment.isoformat(timespec=draw(st.sampled_from(["seconds", "milliseconds"])))
         return draw(st.sampled_from([text, f"at {text} sharp", text.replace("T", " ")]))
+    if secret.kind == "decimal":
+        core = str(secret.core)
+        return draw(st.sampled_from([f"{core}.5", f"{core},50 KRW", f"{int(core):,}.500"]))
     if secret.kind == "number":
         exact = f"{secret.value:,}"
         forms = [exact, exact.replace(",", ""), exact.replace(",", " "), f"{secret.value}0 KRW", f"00{secret.value}"]
@@ -272,7 +273,7 @@ def cases(draw: st.DrawFn) -> Case:
     if draw(st.booleans()):
         event["data"]["native"] = {"format": "edifact", "sha256": "ab" * 32, "size": 424242}
     event |= draw(st.sampled_from([{}, {"tlp": "CLEAR"}, {"tlp": "AMBER"}]))
-    if draw(st.booleans()):
+    if draw(st.integers(0, 5)) == 5:
         event |= {"tlp": "RED"} | ({} if "recipients" in event else {"recipients": f"{QUARANTINE} {BORDER}"})
     agreements = [draw(agreement(number, sorted(set(pointers)))) for number in range(draw(st.integers(1, 3)))]
     return Case(event, agreements, planted)
@@ -284,11 +285,13 @@ def repeated(draw: st.DrawFn, event: dict[str, Any], family: str, secret: Secret
     text = draw(disguised(secret))
     places = ["subject", "id", "correlationid", "causationid", "note", "text", "text"]
     bare = "".join(c for c in str(secret.value).lower() if c.isalnum())
-    if secret.kind == "text" and bare.isascii() and draw(st.booleans()):
-        places = ["name", "recipients", "exact subject"]
+    if secret.kind == "text":
+        places += ["name", "name", "recipients", "exact subject"] if bare.isascii() else ["exact subject"]
     elif secret.kind == "number":
         # A rounded number is another number.
         places += ["number"] if secret.value % 1 else ["integer", "traceparent", "number"]
+    elif secret.kind == "decimal":
+        places += ["number", "number"]
     elif secret.kind == "moment":
         places = ["time", "time", "text", "note", "expires"]
     place = draw(st.sampled_from(places))
@@ -335,9 +338,6 @@ def agreement(draw: st.DrawFn, number: int, pointers: list[str]) -> Agreement:
     )
 
 
-# --- What an agency may see, found out in the simplest way
-
-
 def holds(one: Agreement, event: dict[str, Any]) -> bool:
     data = event["data"]
     if one.where is None:
@@ -372,9 +372,6 @@ def covers(pattern: str, pointer: str) -> bool:
 def hidden_from(case: Case, agreements: list[Agreement]) -> list[Secret]:
     patterns = [p for one in agreements for p in (*one.withhold, *one.pseudonymise)]
     return [secret for slot, secret in case.planted.items() if any(covers(p, slot) for p in patterns)]
-
-
-# --- What is delivered
 
 
 @pytest.fixture(scope="module")
