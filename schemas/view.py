@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Literal
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from schemas.alert import Alert
 from schemas.base import Maybe, Timestamp
@@ -34,7 +34,8 @@ class View(Envelope):
 def loosened(model: type[BaseModel]) -> type[BaseModel]:
     """Return a model like this one in which every field may be absent and may hold a token."""
     fields: dict[str, Any] = {
-        name: (_loose(field.annotation) | None, None) for name, field in model.model_fields.items()
+        name: (Maybe[_loose(field.annotation)], Field(None, description=field.description))  # type: ignore[misc]
+        for name, field in model.model_fields.items()
     }
     return create_model(
         f"{model.__name__}View",
@@ -50,9 +51,8 @@ def _loose(annotation: Any) -> Any:
     if isinstance(annotation, type) and origin is None:
         if issubclass(annotation, BaseModel):
             return loosened(annotation)
-        if issubclass(annotation, bool):
-            return bool
-        return float | str if issubclass(annotation, int | float) else str
+        # A token may stand for a number or a truth value too.
+        return annotation | str if issubclass(annotation, int | float) else str
     if origin is list:
         return list[_loose(arguments[0])]  # type: ignore[misc]
     if origin is Literal:

@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 import orjson
+import pytest
 
-from broker.views import MARK, Redacted, TokenKey, pointer_pattern, redact
+from broker.views import MARK, Redacted, Redaction, TokenKey, pointer_pattern, redact
 from schemas import ShipmentMessage
 from schemas.view import View, read
 from tests.harness import as_bytes, shipment
@@ -116,3 +117,112 @@ def test_what_is_left_is_valid_json_without_null() -> None:
     view = made(event(goods=GOODS), "/data/goods/*/value", "/data/identifiers/*/value")
     assert json.loads(view.body) == view.event
     assert b"null" not in view.body
+
+
+def test_elements_of_lists_within_lists_can_be_withheld_each() -> None:
+    equipment = [{"number": "E1", "seals": ["SEAL-A", "SEAL-B"]}, {"number": "E2", "seals": ["SEAL-C"]}]
+    assert made(event(equipment=equipment), "/data/equipment/*/seals/0").event["data"]["equipment"] == [
+        {"number": "E1", "seals": ["SEAL-B"]},
+        {"number": "E2"},
+    ]
+    everything = made(event(equipment=equipment), "/data/equipment/*/*")
+    assert "equipment" not in everything.event["data"]
+    assert everything.withheld == tuple(f"/data/equipment/{n}/{f}" for n in (0, 1) for f in ("number", "seals"))
+
+
+def test_what_lists_are_empty_in_the_original_stay_so() -> None:
+    view = made(event(goods=[], equipment=[{"number": "E1", "seals": []}]), "/data/place")
+    assert (view.event["data"]["goods"], view.event["data"]["equipment"][0]["seals"]) == ([], [])
+    assert view.withheld == ("/data/place",)
+
+
+@pytest.mark.parametrize(
+    ("withhold", "tokens", "listed"),
+    [
+        (("/data/goods", "/data/goods/*/value"), (), ("/data/goods",)),
+        (("/data/goods/*", "/data/goods/0"), ("/data/goods/*/hs",), tuple(f"/data/goods/{n}" for n in range(3))),
+        (("/data/goods/0",), ("/data/goods/*/hs",), ("/data/goods/0", "/data/goods/1/hs", "/data/goods/2/hs")),
+        ((), ("/data/goods/*", "/data/goods/*/hs"), tuple(f"/data/goods/{n}" for n in range(3))),
+    ],
+)
+def test_of_pointers_one_below_the_other_the_outer_counts_and_withholding_beats_tokens(
+    withhold: tuple[str, ...], tokens: tuple[str, ...], listed: tuple[str, ...]
+) -> None:
+    view = made(event(goods=GOODS), *withhold, tokens=tokens)
+    assert view.withheld == listed
+    assert GOODS[0]["hs"] not in view.body.decode()
+
+
+def test_a_field_and_its_repetition_get_the_same_token_and_case_and_blanks_make_no_difference() -> None:
+    content = event(identifiers=[{"scheme": "ucr", "value": "6kr 123 45678"}])
+    content["subject"] = "6KR12345678"
+    view = made(content, tokens=("/data/identifiers/*/value",))
+    assert view.event["subject"] == view.event["data"]["identifiers"][0]["value"] == TOKENS("6KR12345678")
+
+
+def test_two_messages_never_get_one_id() -> None:
+    ids = set()
+    for id_ in ("6KR-1234-1", "6KR-12341", "6kr-12341", "6KR 12341"):
+        content = event(identifiers=[{"scheme": "other", "value": "6KR1234"}]) | {"id": id_}
+        ids.add(made(content, "/data/identifiers").event["id"])
+    assert len(ids) == 4
+    assert all(id_.startswith("PSN-") for id_ in ids)
+
+
+def test_attributes_of_a_fixed_form_go_where_they_repeat_what_is_withheld() -> None:
+    moment = "2026-06-01T12:00:00Z"
+    content = event(occurred=moment, goods=[{"packages": 8642}], documents=[{"id": "quokka"}])
+    content |= {"time": "2026-06-01T21:00:00+09:00", "expires": moment, "sequence": 8642, "count": 18642}
+    content |= {"traceparent": f"00-{'8642'.rjust(32, 'a')}-{'b' * 16}-01", "quokka": "yes", "other": "kept"}
+    content |= {"recipients": "kr.quarantine kr.quokka"}
+    view = made(content, "/data/occurred", "/data/goods", "/data/documents")
+    assert not {"time", "expires", "sequence", "count", "traceparent", "quokka"} & view.event.keys()
+    assert (view.event["other"], view.event["recipients"]) == ("kept", "kr.quarantine")
+    assert "quokka" not in view.event["withheld"]
+    message = read(view.body)
+    assert isinstance(message, View)
+    assert message.time is None
+
+
+def test_words_of_closed_lists_are_left_where_no_pointer_names_them() -> None:
+    content = event(
+        identifiers=[{"scheme": "container", "value": "CSQU3054383"}],
+        goods=[{"description": "container"}],
+        decision={"outcome": "container", "reason": "see container"},
+    )
+    view = made(content, "/data/goods/*/description")
+    assert view.event["data"]["identifiers"][0]["scheme"] == "container"
+    assert view.event["data"]["decision"] == {"outcome": TOKENS("CONTAINER"), "reason": f"see {MARK}"}
+    assert (view.event["type"], view.event["source"]) == (content["type"], content["source"])
+    assert "scheme" not in made(content, "/data/identifiers/*/scheme").event["data"]["identifiers"][0]
+
+
+def test_numbers_too_large_for_other_parsers_are_kept_digit_by_digit() -> None:
+    content = event(goods=[{"item": 1, "hs": "060290"}]) | {"large": 12345678901234567890123456789}
+    assert json.loads(made(content, "/data/goods/*/hs").body)["large"] == 12345678901234567890123456789
+
+
+def test_a_value_written_with_escapes_is_the_same_value() -> None:
+    body = as_bytes(event(parties=[{"role": "importer", "name": "quokka"}]) | {"subject": "AB-#"})
+    escaped = body.replace(b"AB-#", b"".join(rb"\u%04x" % ord(c) for c in "QUOKKA"))
+    assert json.loads(escaped)["subject"] == "QUOKKA"
+    view = redact(escaped, [pointer_pattern("/data/parties/*/name")], [], TOKENS)
+    assert view is not None
+    assert view.event["subject"].startswith("PSN-")
+
+
+def test_tokens_of_one_redaction_do_not_mix() -> None:
+    content = event(parties=[{"role": "importer", "name": "quokka"}]) | {"subject": "quokka"}
+    redaction = Redaction.of(as_bytes(content), [], [pointer_pattern("/data/parties/*/name")])
+    assert redaction is not None
+    keys = [TokenKey(b"secret", scope) for scope in ("a kr.quarantine", "a kr.border")]
+    views = [redaction.view(key) for key in keys]
+    for key, view in zip(keys, views, strict=True):
+        assert view.event["subject"] == view.event["data"]["parties"][0]["name"] == key("QUOKKA")
+        assert json.loads(view.body) == view.event
+
+
+def test_a_token_is_not_made_from_the_value_alone() -> None:
+    assert TokenKey(b"", "a kr.border")("QUOKKA") != TOKENS("QUOKKA")
+    assert len({TokenKey(secret, scope)("V") for secret in (b"1", b"2") for scope in ("a x", "a y", "b x")}) == 6
+    assert len(TOKENS("V")) == 28
