@@ -194,14 +194,32 @@ def _compared(old: tuple[Rule, ...] | None, new: tuple[Rule, ...] | None) -> tup
         (wider if firsts[1] < firsts[0] else narrower).append(f"from {firsts[1]}")
     if lasts[0] != lasts[1]:
         (wider if lasts[1] > lasts[0] else narrower).append(f"until {lasts[1]}")
-    conditions = [tuple(rule.agreement.where for rule in rules) for rules in (old, new)]
-    if conditions[0] != conditions[1]:
-        if all(where is None for where in conditions[0]):
-            narrower.append("where")
-        elif any(where is None for where in conditions[1]):
-            wider.append("no longer where")
-        else:
-            other.append("where")
+    _compare_conditions(old, new, wider, narrower, other)
     if other or (wider and narrower):
         return "changes", wider + narrower + other
     return ("widens", wider) if wider else ("narrows", narrower)
+
+
+def _compare_conditions(
+    old: tuple[Rule, ...], new: tuple[Rule, ...], wider: list[str], narrower: list[str], other: list[str]
+) -> None:
+    """One agreement that holds is enough to share: with one that has no conditions, they are met always."""
+    had, has = ({rule.agreement.where for rule in rules} for rules in (old, new))
+    if None not in had and None in has:
+        wider.append("no longer where")
+    elif None in had and None not in has:
+        narrower.append("where")
+    elif None not in had and had != has:
+        (wider if had < has else narrower if has < had else other).append("where")
+    elif not (wider or narrower) and _restricting(old) != _restricting(new):
+        # The same is kept back as before, of other messages.
+        other.append("where")
+
+
+def _restricting(rules: tuple[Rule, ...]) -> set[object]:
+    most = max(rule.sensitivity for rule in rules)
+    return {
+        (rule.agreement.where, rule.entitlement.withhold, rule.entitlement.pseudonymise, rule.sensitivity)
+        for rule in rules
+        if not rule.entitlement.is_whole or rule.sensitivity < most
+    }
