@@ -236,6 +236,9 @@ def senseless(where: Where, families: frozenset[str]) -> list[Fault]:
         for name in ("min_severity", "min_certainty"):
             if name in given:
                 faults.append(Fault("never-holds", name, "shipment events have no such grade"))
+    graded = where.min_severity is not None or where.min_certainty is not None
+    if graded and where.mode is not None and families >= {"alert", "shipment"}:
+        faults.append(Fault("never-holds", "mode", "alerts are graded, shipments have a mode: no message has both"))
     faults += _senseless_places(where.place or ())
     for country in where.origin or ():
         if not is_country(country):

@@ -136,6 +136,8 @@ def test_yes_beats_unknown_beats_no() -> None:
         ({}, BOTH, "always-holds", ""),
         ({"hs": []}, BOTH, "never-holds", "hs"),
         ({"mode": ["1"]}, {"alert"}, "never-holds", "mode"),
+        ({"mode": ["1"], "min_severity": "Minor"}, BOTH, "never-holds", "mode"),
+        ({"mode": ["1"], "min_certainty": "Likely"}, BOTH, "never-holds", "mode"),
         ({"min_severity": "Severe"}, {"shipment"}, "never-holds", "min_severity"),
         ({"min_certainty": "Likely"}, {"shipment"}, "never-holds", "min_certainty"),
         ({"place": ["*"]}, BOTH, "always-holds", "place"),
