@@ -31,6 +31,7 @@ from schemas import Message, ReceiptMessage
 from schemas.base import rfc3339
 from schemas.envelope import family_of
 from schemas.errors import Fault, InvalidMessage, PublishNacked, TranslationError
+from schemas.view import View
 
 # A file that fails while it is so young may still be being written by somebody who does not rename.
 _SETTLING_S = 2.0
@@ -335,13 +336,16 @@ class Runner:
             return
         translator = self._writes
         try:
+            if isinstance(message, View):
+                raise TranslationError([Fault("withheld", "", "too much is withheld for a document")])
             content = translator.write(message)
         except TranslationError:
             translator, content = self._fallback, received.body
         except Exception:
             log.exception("message.internal_error", agency=self._adapter.agency, message_id=message.id)
             translator, content = self._fallback, received.body
-        moment = message.time.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        # A view may have its time withheld.
+        moment = (message.time or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         unique = hashlib.sha256(f"{message.source} {message.id}".encode()).hexdigest()[:12]
         name = f"{moment}-{message.type}-{safe_name(message.subject, 40)}-{unique}{translator.suffix}"
         write_whole(self.folders.outbox / name, content)
@@ -356,7 +360,7 @@ class Runner:
         )
 
 
-def _about(agency: str, message: Message) -> dict[str, Any]:
+def _about(agency: str, message: Message | View) -> dict[str, Any]:
     """What a log line says of a message."""
     return {
         "agency": agency,

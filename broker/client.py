@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from broker.amqp import Consumer, Delivery, Publisher, Session, properties, stream_offset
 from broker.names import feed_exchange, in_exchange, inbox_queue, key_matcher, log_stream, own_queue
-from schemas.envelope import CONTENT_TYPE, MAX_BYTES, Message, ReceiptMessage, build, family_of, parse
+from schemas.envelope import CONTENT_TYPE, MAX_BYTES, Message, ReceiptMessage, build, family_of
 from schemas.errors import (
     CbmError,
     ChannelClosed,
@@ -36,6 +36,7 @@ from schemas.errors import (
     Unreachable,
 )
 from schemas.receipt import Receipt
+from schemas.view import View, read
 
 # How many deliveries are on their way to this client at once; acknowledging lets further ones come.
 PREFETCH = 200
@@ -103,13 +104,13 @@ class Received:
         self.offset = delivery.stream_offset
 
     @cached_property
-    def message(self) -> Message:
-        """The parsed message.
+    def message(self) -> Message | View:
+        """The parsed message; a `View` where so much is withheld that a required field is missing.
 
         Raises:
             InvalidMessage: of a later version than this library, say; the bytes are in `body`.
         """
-        return parse(self.body)
+        return read(self.body)
 
     @property
     def received(self) -> datetime | None:
@@ -127,7 +128,7 @@ class Received:
         if self._consumer is not None:
             self._consumer.requeue(self._delivery.tag)
 
-    async def __aenter__(self) -> Message:
+    async def __aenter__(self) -> Message | View:
         return self.message
 
     async def __aexit__(

@@ -8,14 +8,16 @@ import hashlib
 import json
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeGuard
 
 import orjson
 
-from broker.agreements import Agreements
+from broker.agreements import Agreements, Entitlement, split
 from broker.settings import Limits
+from broker.views import Redaction, TokenKey
 from schemas.codes import container_warning, has_container_form, ucr_warning
 from schemas.envelope import (
     CONTENT_TYPE,
@@ -86,6 +88,12 @@ class View:
 
     recipients: tuple[str, ...]
     body: bytes
+    key: str
+    """The feed key, which tells no more than the view does."""
+    id: str
+    correlation_id: str | None = None
+    traceparent: str | None = None
+    """These three mirror what stands in the body, and so tell no more either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +103,8 @@ class Decision:
     examined: Examined
     disposition: Disposition
     views: tuple[View, ...] = ()
-    key: str = ""
     recipients: tuple[tuple[str, str], ...] = ()
-    """(agency, id of the agreement that allows it)"""
+    """(agency, ids of the agreements that allow it)"""
     disclosed: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
@@ -257,20 +264,51 @@ def decide(examined: Examined, earlier: Earlier | None, agreements: Agreements, 
     if message.expires is not None and message.expires <= now:
         text = "it had expired when it was decided"
         return Decision(examined, "expired", faults=(Fault("expired", "/expires", text),), warnings=warnings)
-    allowed = agreements.recipients(message.source, message.type, message.marking, message.audience, now.date())
+    allowed = agreements.entitlements(message, now.date())
     if not allowed:
         text = "no agreement lets anybody receive it; cbm explain tells for each agency why"
         return Decision(examined, "undeliverable", faults=(Fault("no-recipient", "", text),), warnings=warnings)
     return Decision(
         examined,
         "accepted",
-        views=(View(tuple(allowed), examined.arrival.body),),
-        key=feed_key(message),
-        recipients=tuple((agency, agreement.id) for agency, agreement in allowed.items()),
-        disclosed=tuple(agency for agency, agreement in allowed.items() if agreement.disclose),
+        views=views_of(message, examined.arrival.body, allowed, agreements.token_secret),
+        recipients=tuple((agency, entitlement.ids) for agency, entitlement in allowed.items()),
+        disclosed=tuple(agency for agency, entitlement in allowed.items() if entitlement.disclosed),
         warnings=warnings,
         recipient_count=len(allowed),
     )
+
+
+def views_of(
+    message: Message, body: bytes, allowed: Mapping[str, Entitlement], token_secret: bytes
+) -> tuple[View, ...]:
+    """Make the views: recipients with the same entitlement share one, tokens are each recipient's own."""
+    whole: list[str] = []
+    partial: dict[tuple[frozenset[str], frozenset[str]], dict[str, list[str]]] = {}
+    for agency, entitlement in allowed.items():
+        if entitlement.is_whole:
+            whole.append(agency)
+        else:
+            # Tokens of withholding alone are in a view that several share; no other view has the same.
+            alone = f"{message.source} {' '.join(sorted(entitlement.withhold))}"
+            scope = f"{entitlement.ids} {agency}" if entitlement.pseudonymise else alone
+            kept = partial.setdefault((entitlement.withhold, entitlement.pseudonymise), {})
+            kept.setdefault(scope, []).append(agency)
+    views: list[View] = []
+    for (withhold, pseudonymise), by_scope in partial.items():
+        redaction = Redaction.of(body, split(withhold), split(pseudonymise))
+        if redaction is None:
+            whole += [agency for agencies in by_scope.values() for agency in agencies]
+            continue
+        for scope, agencies in by_scope.items():
+            redacted = redaction.view(TokenKey(token_secret, scope))
+            event = redacted.event
+            key, again = redacted_key(event), (event.get("correlationid"), event.get("traceparent"))
+            views.append(View(tuple(agencies), redacted.body, key, event["id"], *again))
+    if whole:
+        again = (message.correlationid, message.traceparent)
+        views.append(View(tuple(whole), body, feed_key(message), message.id, *again))
+    return tuple(views)
 
 
 def feed_key(message: Message) -> str:
@@ -284,6 +322,24 @@ def feed_key(message: Message) -> str:
     if isinstance(message, AlertMessage):
         return f"{message.type}.{(message.data.severity or '-').lower()}.{where}"
     return f"{message.type}.{where}"
+
+
+_KEY_WORD = re.compile(r"[A-Za-z0-9]{1,16}")
+
+
+def redacted_key(event: dict[str, Any]) -> str:
+    """Return the feed key of a view from what is left in it; what was replaced by a token is unknown."""
+    data = event.get("data") or {}
+    place = data.get("place") or {}
+
+    def word(value: Any) -> str | None:
+        return value if isinstance(value, str) and _KEY_WORD.fullmatch(value) else None
+
+    locode, country = word(place.get("locode")), word(place.get("country"))
+    where = f"{country or (locode[:2] if locode else '-')}.{locode or '-'}"
+    if family_of(event["type"]) == "alert":
+        return f"{event['type']}.{(word(data.get('severity')) or '-').lower()}.{where}"
+    return f"{event['type']}.{where}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,14 @@
 Owns the sentences of `cbm up`. Never shows more than identifiers, kinds and places: no parties, no goods.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from broker.settings import Agreement
-from schemas import AlertMessage, Message, ReceiptMessage
+from schemas import Message, ReceiptMessage
+from schemas.envelope import family_of
 from schemas.shipment import Place
+from schemas.view import View
 
 _DONE = {
     "shipment.declared": "was declared",
@@ -36,23 +39,28 @@ _DONE = {
 }
 
 
-def sentence(message: Message, reader: str, names: Mapping[str, str], agreement: Agreement | None) -> str:
+def sentence(message: Message | View, reader: str, names: Mapping[str, str], agreements: Sequence[Agreement]) -> str:
     """Return one line about a message that the agency `reader` received."""
     who = names.get(reader, reader)
     if isinstance(message, ReceiptMessage):
         return _receipt(message, who)
     sender = names.get(message.source, message.source)
-    if isinstance(message, AlertMessage):
-        what = f"{_DONE[message.type]} {message.subject}"
-        if message.data.event:
-            what += f": {message.data.event}"
-        if message.data.severity:
-            what += f" ({message.data.severity.lower()})"
+    data: Any = message.data
+    done = _DONE.get(message.type, message.type)
+    if family_of(message.type) == "alert":
+        what = f"{done} {message.subject}"
+        if data.event:
+            what += f": {data.event}"
+        if data.severity:
+            what += f" ({data.severity.lower()})"
     else:
-        what = f"Consignment {message.subject} {_DONE[message.type]}"
-    place = _place(message.data.place)
-    why = f", under agreement {agreement.id} ({agreement.purpose})" if agreement is not None else ""
-    return f"{who} received: {what}{place}. From {sender}{why}."
+        what = f"Consignment {message.subject} {done}"
+    place = _place(data.place)
+    under = " and ".join(f"{agreement.id} ({agreement.purpose})" for agreement in agreements)
+    why = f", under agreement {under}" if under else ""
+    missing = len(message.withheld.split()) if message.withheld else 0
+    less = f" {missing} fields are withheld." if missing > 1 else " One field is withheld." if missing else ""
+    return f"{who} received: {what}{place}. From {sender}{why}.{less}"
 
 
 def _place(place: Place | None) -> str:

@@ -19,13 +19,15 @@ from typing import Any
 
 from broker.agreements import Agreements
 from broker.amqp import Confirmations, Consumer, Delivery, Properties, Publisher, Session, properties
-from broker.decision import Arrival, Decision, Earlier, Examined, decide, examine, receipt_of
+from broker.credentials import Credentials
+from broker.decision import Arrival, Decision, Earlier, Examined, View, decide, examine, feed_key, receipt_of
 from broker.ledger import Ledger, row_of
 from broker.logs import log, together
 from broker.names import DELIVER, LANES, QUARANTINE, RESENT_HEADER, ingress_queue
 from broker.provision import Place, provision
 from broker.settings import Settings
 from broker.topology import Addresses
+from schemas import Message
 from schemas.base import rfc3339
 from schemas.envelope import CONTENT_TYPE
 from schemas.errors import (
@@ -63,6 +65,8 @@ class Batch:
 
     deliveries: list[Delivery]
     started: float
+    agreements: str = ""
+    """The version of the agreements that decided it."""
     decisions: list[Decision] = field(default_factory=list)
     publications: list[Publication] = field(default_factory=list)
     confirmations: Confirmations = field(default_factory=Confirmations)
@@ -84,7 +88,10 @@ class Broker:
         self._ledger = ledger
         self._place = place
         self._addresses: Addresses = place.addresses
-        self._agreements = Agreements.of(settings)
+        credentials = Credentials(settings.state_dir)
+        self._token_secret = credentials.get_or_make("token-secret").encode()
+        self._agreements = Agreements.of(settings, self._token_secret)
+        self._renewing = asyncio.Event()
         self._stopping = asyncio.Event()
         self.serving = asyncio.Event()
         """Set while every ingress queue is consumed."""
@@ -92,6 +99,11 @@ class Broker:
         self._served_since: float | None = None
         # Accepted, but not yet recorded: known to nobody else.
         self._under_way: dict[tuple[str, str], Earlier] = {}
+
+    @property
+    def agreements_version(self) -> str:
+        """The version of the agreements that decide now."""
+        return self._agreements.version
 
     def stop(self) -> None:
         """Ask for an orderly end; `run` returns when what is under way is finished or `drain_s` is over."""
@@ -106,6 +118,7 @@ class Broker:
         """
         wait_s = self._limits.retry_min_s
         while not self._stopping.is_set():
+            self._renewing.clear()
             self._served_since = None
             try:
                 await self._serve()
@@ -164,11 +177,13 @@ class Broker:
 
     async def _until_end(self, incoming: Session, outgoing: Session, tasks: "list[asyncio.Task[None]]") -> None:
         stopping = asyncio.create_task(self._stopping.wait())
+        renewing = asyncio.create_task(self._renewing.wait())
         try:
-            ends: list[asyncio.Future[Any]] = [stopping, incoming.lost, outgoing.lost, *tasks]
+            ends: list[asyncio.Future[Any]] = [stopping, renewing, incoming.lost, outgoing.lost, *tasks]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
+            renewing.cancel()
         for session in (incoming, outgoing):
             if session.lost.done():
                 raise session.lost.result()
@@ -185,12 +200,32 @@ class Broker:
         limit_s = self._limits.drain_s if self._stopping.is_set() else self._limits.confirm_timeout_s
         await asyncio.gather(*(lane.finish(limit_s) for lane in lanes))
 
-    async def decide(self, arrivals: list[Arrival], now: datetime) -> list[Decision]:
-        """Decide over arrivals in order; a bug at one is that one's end, not the lane's."""
+    def apply(self, settings: Settings) -> None:
+        """Go on with another configuration, whole: what is being decided keeps the version that decides it.
+
+        Agreements are changed at once. Where agencies come or go, the connections are opened anew, for
+        RabbitMQ has to be brought to it first. What a running process cannot change (where RabbitMQ and the
+        ledger are) stays as it was.
+        """
+        old = self._settings
+        keep = {"node": old.node, "rabbitmq": old.rabbitmq, "ledger": old.ledger}
+        self._settings = settings.model_copy(update=keep)
+        self._limits = settings.limits
+        self._agreements = Agreements.of(settings, self._token_secret)
+        log.info("agreements.applied", agreements=self._agreements.version, count=len(settings.agreement))
+        if (old.agency, old.limits) != (settings.agency, settings.limits):
+            self._renewing.set()
+
+    async def decide(self, arrivals: list[Arrival], now: datetime) -> tuple[list[Decision], str]:
+        """Decide over arrivals in order, all by one version of the agreements, which is returned too.
+
+        A bug at one arrival is that one's end, not the lane's.
+        """
+        agreements = self._agreements
         examined: list[Examined] = []
         for arrival in arrivals:
             try:
-                examined.append(examine(arrival, self._agreements, self._limits, now))
+                examined.append(examine(arrival, agreements, self._limits, now))
             except Exception:
                 examined.append(_internal_error(arrival))
         # Looked at before and after the ledger: what is recorded while it is asked is in neither alone.
@@ -200,13 +235,13 @@ class Broker:
         for one in examined:
             try:
                 known = self._under_way.get(one.key) or before.get(one.key) or earlier.get(one.key)
-                decision = decide(one, known, self._agreements, now)
+                decision = decide(one, known, agreements, now)
             except Exception:
                 decision = Decision(_internal_error(one.arrival), "refused", faults=_INTERNAL)
             if decision.disposition == "accepted" and not decision.repeated:
                 self._under_way[one.key] = Earlier(one.digest, "accepted", decision.recipient_count)
             decisions.append(decision)
-        return decisions
+        return decisions, agreements.version
 
     def forget(self, decisions: list[Decision]) -> None:
         """The decisions are recorded, or given up: the ledger answers for them from now on."""
@@ -223,33 +258,18 @@ class Broker:
         if decision.repeated or not decision.views or message is None:
             return []
         headers = {"ce-tlp": str(message.marking), "ce-receivedtime": _written(arrival.received)}
-        if message.traceparent is not None:
-            headers["traceparent"] = message.traceparent
+        journal = [self._addresses.journal]
         result: list[Publication] = []
-        journalled = False
         for view in decision.views:
             copies = [self._addresses.of(agency) for agency in view.recipients]
+            # The journal keeps what came in; where a view is just that, its copy rides along.
             if view.body is arrival.body:
-                copies.append(self._addresses.journal)
-                journalled = True
-            props = properties(
-                content_type=CONTENT_TYPE,
-                headers=headers | {"BCC": copies},
-                message_id=message.id,
-                type_=message.type,
-                app_id=message.source,
-                correlation_id=message.correlationid,
-            )
-            result.append(Publication(DELIVER, decision.key, view.body, props))
-        if not journalled:
-            props = properties(
-                content_type=CONTENT_TYPE,
-                headers=headers | {"BCC": [self._addresses.journal]},
-                message_id=message.id,
-                type_=message.type,
-                app_id=message.source,
-            )
-            result.append(Publication(DELIVER, decision.key, arrival.body, props))
+                copies, journal = copies + journal, []
+            result.append(_view_publication(message, view, headers | {"BCC": copies}))
+        if journal:
+            again = (message.correlationid, message.traceparent)
+            whole = View((), arrival.body, feed_key(message), message.id, *again)
+            result.append(_view_publication(message, whole, headers | {"BCC": journal}))
         return result
 
     def receipt(self, decision: Decision, now: datetime) -> Publication:
@@ -271,25 +291,18 @@ class Broker:
         )
         return Publication(DELIVER, note.type, note.body, props)
 
-    @property
-    def agreements_version(self) -> str:
-        """The version of the agreements that decide."""
-        return self._agreements.version
-
-    async def record(self, decisions: list[Decision], now: datetime) -> None:
-        """Write decisions to the ledger, holding on while it is away."""
-        rows = [row_of(d, self._agreements.version, now) for d in decisions if not d.repeated]
+    async def record(self, batch: Batch, now: datetime) -> None:
+        """Write a batch's decisions to the ledger, holding on while it is away."""
+        rows = [row_of(decision, batch.agreements, now) for decision in batch.decisions if not decision.repeated]
         await self._held(lambda: self._ledger.record(rows))
 
-    async def decide_held(self, arrivals: list[Arrival]) -> list[Decision]:
-        """Decide, holding on while the ledger is away."""
-        result: list[list[Decision]] = []
+    async def decide_held(self, batch: Batch, arrivals: list[Arrival]) -> None:
+        """Decide a batch, holding on while the ledger is away."""
 
         async def once() -> None:
-            result.append(await self.decide(arrivals, datetime.now(UTC)))
+            batch.decisions, batch.agreements = await self.decide(arrivals, datetime.now(UTC))
 
         await self._held(once)
-        return result[-1]
 
     async def _held(self, step: Callable[[], Awaitable[None]]) -> None:
         wait_s = self._limits.retry_min_s
@@ -352,7 +365,7 @@ class Lane:
                 await self._publisher.ready()
                 received = datetime.now(UTC)
                 arrivals = [self._arrival(delivery, received) for delivery in deliveries]
-                batch.decisions = await self._broker.decide_held(arrivals)
+                await self._broker.decide_held(batch, arrivals)
                 self._publish(batch)
                 task = asyncio.create_task(self._finish(batch, consumer, self._last), name=f"batch {self.queue}")
                 self._last = task
@@ -399,7 +412,7 @@ class Lane:
         try:
             await self._confirmed(batch.publications, batch.confirmations)
             now = datetime.now(UTC)
-            await self._broker.record(batch.decisions, now)
+            await self._broker.record(batch, now)
         finally:
             self._broker.forget(batch.decisions)
         await self._publisher.ready()
@@ -464,6 +477,20 @@ def _internal_error(arrival: Arrival) -> Examined:
     log.exception("message.internal_error", agency=arrival.agency, lane=arrival.lane, message_id=arrival.message_id)
     digest = hashlib.sha256(arrival.body).hexdigest()
     return Examined(arrival, digest, arrival.message_id or f"sha256:{digest}", None, None, _INTERNAL, ())
+
+
+def _view_publication(message: Message, view: View, headers: dict[str, Any]) -> Publication:
+    if view.traceparent is not None:
+        headers = headers | {"traceparent": view.traceparent}
+    props = properties(
+        content_type=CONTENT_TYPE,
+        headers=headers,
+        message_id=view.id,
+        type_=message.type,
+        app_id=message.source,
+        correlation_id=view.correlation_id,
+    )
+    return Publication(DELIVER, view.key, view.body, props)
 
 
 def _quarantine_properties(decision: Decision) -> Properties:

@@ -20,9 +20,14 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from broker.conditions import Where, senseless
+from broker.views import pointer_pattern
+from schemas.alert import Alert
 from schemas.codes import AgencyId
 from schemas.envelope import AlertType, ReceiptType, ShipmentType, Tlp
 from schemas.errors import ConfigError, Fault
+from schemas.shipment import Shipment
+from schemas.view import knows
 
 TYPES: tuple[str, ...] = typing.get_args(ShipmentType) + typing.get_args(AlertType)
 RECEIPT_TYPES: tuple[str, ...] = typing.get_args(ReceiptType)
@@ -35,6 +40,9 @@ _FOREIGN_PREFIXES = ("CBM_TEST_", "CBM_CORPUS")
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 TypePattern = Annotated[str, StringConstraints(pattern=r"^(\*|(shipment|alert)\.(\*|[a-z-]+))$")]
+# A field below the body, by JSON pointer (RFC 6901); a segment may be `*`.
+FieldPointer = Annotated[str, StringConstraints(pattern=r"^/data(/[^/]+)+$", max_length=256)]
+GroupName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,29}$")]
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 Retention = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[YMDhms]$")]
@@ -121,8 +129,8 @@ class Agreement(Section):
     """[[agreement]]: who may see what of whom, why and until when."""
 
     id: Name
-    from_: tuple[AgencyId, ...] = Field(alias="from", min_length=1)
-    to: tuple[AgencyId, ...] = Field(min_length=1)
+    from_: tuple[AgencyId | GroupName, ...] = Field(alias="from", min_length=1, description="agencies or groups")
+    to: tuple[AgencyId | GroupName, ...] = Field(min_length=1, description="agencies or groups")
     types: tuple[TypePattern, ...] = Field(min_length=1)
     max_tlp: Tlp = Field(Tlp.AMBER_STRICT, description="the most sensitive marking it carries; RED must be said")
     purpose: Annotated[str, StringConstraints(min_length=1)]
@@ -130,9 +138,11 @@ class Agreement(Section):
     valid_from: date | None = Field(None, description="first day, UTC")
     valid_until: date | None = Field(None, description="last day, UTC")
     disclose: bool = Field(False, description="the sender's receipts may name these recipients")
-    where: Any = Field(None, description="not yet supported, and therefore refused")
-    withhold: Any = Field(None, description="not yet supported, and therefore refused")
-    pseudonymise: Any = Field(None, description="not yet supported, and therefore refused")
+    where: Where | None = Field(None, description="conditions on the message; all must hold, unknown is no match")
+    withhold: tuple[FieldPointer, ...] = Field((), description="fields that these recipients do not get")
+    pseudonymise: tuple[FieldPointer, ...] = Field(
+        (), description="fields of which each recipient gets a token: it can join its own records, and nothing else"
+    )
 
 
 class Adapter(Section):
@@ -164,6 +174,7 @@ class Settings(BaseSettings):
     logs: Logs = Logs()
     limits: Limits = Limits()
     agency: tuple[Agency, ...] = ()
+    groups: dict[GroupName, tuple[AgencyId, ...]] = {}
     agreement: tuple[Agreement, ...] = ()
     adapter: tuple[Adapter, ...] = ()
 
@@ -205,16 +216,61 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError([Fault("not-toml", str(path), str(error))]) from None
     faults = _secrets_in_file(content) + _unknown_variables(environment)
+    places = _add_agreements(content, path.parent, faults)
     settings: Settings | None = None
+    found: list[Fault] = []
     try:
         settings = Settings(**content)
     except ValidationError as error:
-        faults += _faults_of(error)
+        found = _faults_of(error)
     if settings is not None:
-        faults += _contradictions(settings)
+        found = contradictions(settings)
+    faults += [_placed(fault, places) for fault in found]
     if faults or settings is None:
         raise ConfigError(faults)
-    return _with_absolute_paths(settings, path.resolve().parent)
+    return _with_absolute_paths(_with_groups_spelt_out(settings), path.resolve().parent)
+
+
+def _add_agreements(content: dict[str, Any], folder: Path, faults: list[Fault]) -> dict[int, str]:
+    """Add what `agreements/*.toml` beside the file hold; returns where each agreement stands, by its number."""
+    listed = content.get("agreement", [])
+    if not isinstance(listed, list):
+        return {}
+    together, places = list(listed), {}
+    for file in sorted((folder / "agreements").glob("*.toml")):
+        name = f"agreements/{file.name}"
+        try:
+            further = tomllib.loads(file.read_bytes().decode())
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            faults.append(Fault("not-toml", name, str(error)))
+            continue
+        faults += [
+            Fault("unknown-key", f"{name}: {key}", "a file of agreements has [[agreement]] tables only")
+            for key in further
+            if key != "agreement"
+        ]
+        for index, agreement in enumerate(further.get("agreement", [])):
+            places[len(together)] = f"{name}: agreement[{index}]"
+            together.append(agreement)
+    if together:
+        content["agreement"] = together
+    return places
+
+
+def _placed(fault: Fault, places: Mapping[int, str]) -> Fault:
+    """Name the file in which an agreement stands."""
+    match = re.match(r"agreement\[(\d+)\]", fault.pointer)
+    if match is None or int(match[1]) not in places:
+        return fault
+    return Fault(fault.code, places[int(match[1])] + fault.pointer[match.end() :], fault.detail)
+
+
+def _with_groups_spelt_out(settings: Settings) -> Settings:
+    def members(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one for name in names for one in settings.groups.get(name, (name,))))
+
+    spelt = tuple(a.model_copy(update={"from_": members(a.from_), "to": members(a.to)}) for a in settings.agreement)
+    return settings.model_copy(update={"agreement": spelt})
 
 
 def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
@@ -300,7 +356,7 @@ def _faults_of(error: ValidationError) -> list[Fault]:
     return faults
 
 
-def _contradictions(settings: Settings) -> list[Fault]:
+def contradictions(settings: Settings) -> list[Fault]:
     """What is wrong between keys that are each well-formed."""
     known = {agency.id for agency in settings.agency}
     faults = _repeated("agency", [a.id for a in settings.agency])
@@ -308,21 +364,14 @@ def _contradictions(settings: Settings) -> list[Fault]:
     faults += _repeated("adapter", [a.agency for a in settings.adapter])
     for index, agency in enumerate(settings.agency):
         faults += _unknown_types(f"agency[{index}].publishes", agency.publishes)
+    for group, members in settings.groups.items():
+        faults += [
+            Fault("unknown-agency", f"groups.{group}", f"there is no agency {id_}" + _nearest(id_, known))
+            for id_ in members
+            if id_ not in known
+        ]
     for index, agreement in enumerate(settings.agreement):
-        place = f"agreement[{index}]"
-        for key, ids in (("from", agreement.from_), ("to", agreement.to)):
-            faults += [
-                Fault("unknown-agency", f"{place}.{key}", f"there is no agency {id_}" + _nearest(id_, known))
-                for id_ in ids
-                if id_ not in known
-            ]
-        faults += _unknown_types(f"{place}.types", agreement.types)
-        for key in ("where", "withhold", "pseudonymise"):
-            if getattr(agreement, key) is not None:
-                text = "not yet supported; it is refused rather than ignored, since ignoring it would leak"
-                faults.append(Fault("not-supported", f"{place}.{key}", text))
-        if agreement.valid_from and agreement.valid_until and agreement.valid_from > agreement.valid_until:
-            faults.append(Fault("never-valid", f"{place}.valid_until", "lies before valid_from"))
+        faults += _agreement_faults(f"agreement[{index}]", agreement, known | set(settings.groups))
     for index, adapter in enumerate(settings.adapter):
         place = f"adapter[{index}]"
         if adapter.agency not in known:
@@ -333,6 +382,37 @@ def _contradictions(settings: Settings) -> list[Fault]:
         except (ValueError, KeyError, OSError):
             faults.append(Fault("unknown-zone", f"{place}.zone", "not an IANA time zone such as Asia/Seoul"))
     return faults
+
+
+def _agreement_faults(place: str, agreement: Agreement, known: set[str]) -> list[Fault]:
+    faults = [
+        Fault("unknown-agency", f"{place}.{key}", f"there is no agency or group {id_}" + _nearest(id_, known))
+        for key, ids in (("from", agreement.from_), ("to", agreement.to))
+        for id_ in ids
+        if id_ not in known
+    ]
+    faults += _unknown_types(f"{place}.types", agreement.types)
+    if agreement.valid_from and agreement.valid_until and agreement.valid_from > agreement.valid_until:
+        faults.append(Fault("never-valid", f"{place}.valid_until", "lies before valid_from"))
+    families = families_of(agreement)
+    if agreement.where is not None:
+        for fault in senseless(agreement.where, families):
+            inner = f".{fault.pointer}" if fault.pointer else ""
+            faults.append(Fault(fault.code, f"{place}.where{inner}", fault.detail))
+    bodies: dict[str, type[BaseModel]] = {"shipment": Shipment, "alert": Alert}
+    for key, pointers in (("withhold", agreement.withhold), ("pseudonymise", agreement.pseudonymise)):
+        for pointer in pointers:
+            segments = pointer_pattern(pointer)[1:]
+            if not any(knows(bodies[family], segments) for family in families):
+                text = f"{pointer} is no field of {' or '.join(sorted(families))} bodies; it would withhold nothing"
+                faults.append(Fault("unknown-field", f"{place}.{key}", text))
+    return faults
+
+
+def families_of(agreement: Agreement) -> frozenset[str]:
+    """Return which of `shipment` and `alert` an agreement is about."""
+    covered = (type_ for type_ in TYPES if any(type_matches(pattern, type_) for pattern in agreement.types))
+    return frozenset(type_.partition(".")[0] for type_ in covered)
 
 
 def _repeated(table: str, ids: list[str]) -> list[Fault]:

@@ -16,6 +16,7 @@ from schemas.alert import Alert
 from schemas.envelope import AlertMessage, Envelope, ReceiptMessage, ShipmentMessage
 from schemas.receipt import Receipt
 from schemas.shipment import Shipment
+from schemas.view import loosened
 
 FOLDER = Path(__file__).parent / "json"
 
@@ -24,6 +25,8 @@ _MODELS: dict[str, tuple[str, type[BaseModel]]] = {
     "shipment-1": ("urn:cbm:shipment:1", Shipment),
     "alert-1": ("urn:cbm:alert:1", Alert),
     "receipt-1": ("urn:cbm:receipt:1", Receipt),
+    "shipment-1-view": ("urn:cbm:schema:shipment-1-view", loosened(Shipment)),
+    "alert-1-view": ("urn:cbm:schema:alert-1-view", loosened(Alert)),
     "shipment-message": ("urn:cbm:schema:shipment-message", ShipmentMessage),
     "alert-message": ("urn:cbm:schema:alert-message", AlertMessage),
     "receipt-message": ("urn:cbm:schema:receipt-message", ReceiptMessage),

@@ -93,8 +93,10 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_js
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return "\n".join(f"{key}: {inner}" for key, inner in value.items()) or "-"
+        return "\n".join(f"{key}: {_cell(inner).replace(chr(10), ', ')}" for key, inner in value.items()) or "-"
     if isinstance(value, list | tuple):
         return "\n".join(_cell(inner) for inner in value) or "-"
     return _plain(value) if isinstance(value, datetime) else str(value)

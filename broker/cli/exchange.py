@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from broker import explanation
 from broker.agreements import Agreements
 from broker.cli.common import (
     AsOption,
@@ -251,31 +252,17 @@ def explain(
         raise InvalidMessage(examined.faults)
     if message.expires is not None and message.expires <= now:
         raise InvalidMessage([Fault("expired", "/expires", "it has expired: nobody would receive it")])
-    rows: list[dict[str, Any]] = []
-    allowed = agreements.recipients(agency, message.type, message.marking, message.audience, now.date())
-    for other in settings.agency:
-        if other.id == agency:
-            continue
-        agreement = allowed.get(other.id)
-        row: dict[str, Any] = {"agency": other.id, "receives": agreement is not None}
-        if agreement is not None:
-            row |= {"agreement": agreement.id, "purpose": agreement.purpose, "legal_basis": agreement.legal_basis}
-            row["withheld"] = []
-            row["why"] = "allowed"
-        else:
-            reasons = [
-                f"{found.id}: {why}"
-                for to, found in agreements.considered(agency, message.type)
-                if to == other.id
-                and (why := agreements.why_not(found, message.marking, message.audience, now.date())) is not None
-            ]
-            if message.audience is not None and other.id not in message.audience:
-                reasons.insert(0, "not among the recipients that the message names")
-            row["why"] = "; ".join(reasons) or f"no agreement lets it see {message.type} of {agency}"
-        rows.append(row)
-    columns = {"agency": "agency", "receives": "receives", "agreement": "agreement", "purpose": "purpose", "why": "why"}
+    rows = explanation.recipients(settings, agreements, message, body, now.date())
+    columns = {
+        "agency": "agency",
+        "receives": "receives",
+        "agreement": "agreement",
+        "purpose": "purpose",
+        "withheld": "withheld",
+        "why": "why",
+    }
     show(rows, columns, as_json=as_json, title=f"{message.type} of {agency}, TLP:{message.marking}")
-    if not allowed:
+    if not any(row["receives"] for row in rows):
         raise Undeliverable([Fault("no-recipient", "", "nobody would receive it")])
 
 

@@ -3,15 +3,20 @@
 import asyncio
 import contextlib
 import dataclasses
+import json
+import os
 import shutil
+import signal
 import sys
-from datetime import UTC, date, datetime, timedelta
+import time
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from broker import explanation
 from broker.agreements import Agreements
 from broker.amqp import Session
 from broker.cli.common import (
@@ -28,30 +33,41 @@ from broker.cli.common import (
     until_signal,
 )
 from broker.client import connect
-from broker.credentials import Credentials
+from broker.credentials import Credentials, write_private
 from broker.logs import configure, log
 from broker.names import LANES, QUARANTINE, inbox_queue, ingress_queue
 from broker.narration import sentence
 from broker.node import PrivateNode
 from broker.provision import Place, configured_place
-from broker.settings import TYPES, Settings
+from broker.settings import Settings
 from broker.supervisor import Supervisor
 from schemas import ReceiptMessage
-from schemas.errors import CbmError, ConfigError, Fault, InvalidMessage, NotFound, TransportError, Unreachable
+from schemas.errors import (
+    CbmError,
+    ConfigError,
+    Fault,
+    InvalidMessage,
+    NotFound,
+    TimedOut,
+    TransportError,
+    Unreachable,
+)
 
 # The ledger and the service are imported where they are used: SQLAlchemy alone is a third of the time that
 # `cbm --help` or `cbm publish` take to start.
 if TYPE_CHECKING:
     from broker.ledger import Record
+    from broker.service import Broker
 
-# An agreement that ends so soon wants renewing.
-_ENDS_SOON = timedelta(days=60)
+# Where a running broker leaves its process id and the version of its agreements, under state_dir.
+RUNNING = "broker.json"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (up, serve, check, status, trace):
+    for command in (up, serve, check, reload, status, trace):
         app.command()(command)
+    app.add_typer(_agreements, name="agreements")
 
 
 def _checked(settings: Settings) -> Settings:
@@ -73,10 +89,10 @@ def serve(config: ConfigOption = None, supervised: SupervisedOption = False) -> 
     with end_logged():
         settings = load(config)
         configure(level=settings.logs.level, form=settings.logs.form)
-        run_async(_serve(settings, supervised))
+        run_async(_serve(settings, config, supervised))
 
 
-async def _serve(settings: Settings, supervised: bool) -> None:
+async def _serve(settings: Settings, config: Path | None, supervised: bool) -> None:
     from broker.ledger import Ledger
     from broker.service import Broker, tune_collector
 
@@ -93,16 +109,67 @@ async def _serve(settings: Settings, supervised: bool) -> None:
         ledger = Ledger.open(settings)
         tune_collector()
         broker = Broker(settings, ledger, configured_place(settings))
+        running = settings.state_dir / RUNNING
+        _say_running(running, broker)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, broker, config, running)
         stopper = asyncio.create_task(until_signal(broker.stop, supervised=supervised))
         try:
             await broker.run()
         finally:
             stopper.cancel()
+            running.unlink(missing_ok=True)
             await ledger.close()
     finally:
         if node is not None:
             await node.stop()
             log.info("node.stopped")
+
+
+def _say_running(path: Path, broker: "Broker") -> None:
+    """Leave word of the process and of the agreements by which it decides, for `cbm reload`."""
+    write_private(path, json.dumps({"pid": os.getpid(), "agreements": broker.agreements_version}))
+
+
+def _reload(broker: "Broker", config: Path | None, running: Path) -> None:
+    """Take over an edited configuration whole, or, where it has a fault, not at all."""
+    try:
+        settings = _checked(load(config))
+    except ConfigError as error:
+        log.error("agreements.refused", faults=[f"{fault.pointer}: {fault.detail}" for fault in error.faults])
+        return
+    broker.apply(settings)
+    _say_running(running, broker)
+
+
+def reload(
+    config: ConfigOption = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait until the broker has taken it over.")] = 10.0,
+) -> None:
+    """Have the running broker take over an edited configuration: all of it, or none if it has a fault.
+
+    What a running broker cannot change is where RabbitMQ and the ledger are, and the adapters.
+    """
+    settings = _checked(load(config))
+    wanted = Agreements.of(settings).version
+    path = settings.state_dir / RUNNING
+
+    def state() -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads(path.read_text())
+        except (FileNotFoundError, ValueError):
+            raise NotFound(f"no broker runs under {settings.state_dir}") from None
+        return found
+
+    try:
+        os.kill(int(state()["pid"]), signal.SIGHUP)
+    except (ProcessLookupError, KeyError):
+        raise NotFound(f"no broker runs under {settings.state_dir}") from None
+    deadline = time.monotonic() + timeout
+    while state().get("agreements") != wanted:
+        if time.monotonic() > deadline:
+            raise TimedOut(f"the broker did not take it over within {timeout:g} s; its log says why")
+        time.sleep(0.05)
+    note(f"the broker decides by version {wanted} now")
 
 
 def up(
@@ -178,14 +245,11 @@ async def _narrate(settings: Settings, agency: str, names: dict[str, str]) -> No
                         continue
                     if isinstance(message, ReceiptMessage) and message.time < since:
                         continue
-                    agreement = agreements.recipients(
-                        message.source,
-                        message.type,
-                        message.marking,
-                        message.audience,
-                        date.today(),  # noqa: DTZ011
-                    ).get(agency)
-                    out(f"{datetime.now().astimezone():%H:%M:%S}  {sentence(message, agency, names, agreement)}")
+                    # What is withheld may be what an agreement's conditions were about: all in force are named.
+                    rules = dict(agreements.considered(message.source, message.type)).get(agency, ())
+                    today = datetime.now(UTC).date()
+                    under = [rule.agreement for rule in rules if rule.first <= today <= rule.last]
+                    out(f"{datetime.now().astimezone():%H:%M:%S}  {sentence(message, agency, names, under)}")
         except (CbmError, OSError):
             await asyncio.sleep(0.3)
 
@@ -212,55 +276,37 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check the configuration, offline: every fault at once; then who may see which types of whom."""
     settings = _checked(load(config))
     agreements = Agreements.of(settings)
-    rows: list[dict[str, Any]] = []
-    for sender in settings.agency:
-        for receiver in settings.agency:
-            by: dict[str, set[str]] = {}
-            for type_ in TYPES:
-                for to, agreement in agreements.considered(sender.id, type_):
-                    if to == receiver.id and agreements.may_publish(sender.id, type_):
-                        by.setdefault(agreement.id, set()).add(type_)
-            for id_, types in by.items():
-                agreement = next(a for a in settings.agreement if a.id == id_)
-                rows.append(
-                    {
-                        "from": sender.id,
-                        "to": receiver.id,
-                        "types": _families(types),
-                        "up_to_tlp": str(agreement.max_tlp),
-                        "agreement": id_,
-                        "purpose": agreement.purpose,
-                        "valid_until": str(agreement.valid_until) if agreement.valid_until else None,
-                    }
-                )
-    columns = {"from": "of", "to": "seen by", "types": "types", "up_to_tlp": "TLP up to", "agreement": "agreement"}
-    show(rows, columns | {"purpose": "purpose", "valid_until": "until"}, as_json=as_json, title="who may see what")
-    for warning in _warnings(settings, rows, datetime.now(UTC).date()):
+    columns = {
+        "from": "of",
+        "to": "seen by",
+        "types": "types",
+        "where": "where",
+        "withhold": "withheld",
+        "up_to_tlp": "TLP up to",
+        "agreement": "agreement",
+        "purpose": "purpose",
+        "valid_until": "until",
+    }
+    show(explanation.matrix(settings, agreements), columns, as_json=as_json, title="who may see what")
+    for warning in explanation.warnings(settings, agreements, datetime.now(UTC).date()):
         note(f"warning: {warning}")
     note(f"{config_path(config)} is right: {len(settings.agency)} agencies, {len(settings.agreement)} agreements")
 
 
-def _families(types: set[str]) -> list[str]:
-    found: list[str] = []
-    for family in LANES:
-        every = {type_ for type_ in TYPES if type_.startswith(family + ".")}
-        found += [f"{family}.*"] if every <= types else sorted(every & types)
-    return found
+_agreements = typer.Typer(help="What a change of agreements does.", no_args_is_help=True)
 
 
-def _warnings(settings: Settings, rows: list[dict[str, Any]], today: date) -> list[str]:
-    hearing = {row["to"] for row in rows}
-    found = [
-        f"{agency.id} hears nothing: no agreement names it" for agency in settings.agency if agency.id not in hearing
-    ]
-    for agreement in settings.agreement:
-        if agreement.valid_until is not None and agreement.valid_until < today:
-            found.append(f"agreement {agreement.id} ended on {agreement.valid_until}")
-        elif agreement.valid_until is not None and agreement.valid_until - today <= _ENDS_SOON:
-            found.append(f"agreement {agreement.id} ends on {agreement.valid_until}, within 60 days")
-        if agreement.id not in {row["agreement"] for row in rows}:
-            found.append(f"agreement {agreement.id} matches nothing that its agencies may publish")
-    return found
+@_agreements.command("diff")
+def agreements_diff(
+    old: Annotated[Path, typer.Argument(help="A cbm.toml.")],
+    new: Annotated[Path, typer.Argument(help="The cbm.toml that shall follow it.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show whose view of whom widens and whose narrows from one configuration to another."""
+    rows = explanation.differences(load(old), load(new))
+    columns = {"from": "of", "to": "seen by", "types": "types", "change": "change", "details": "what"}
+    show(rows, columns, as_json=as_json)
+    note(f"{len(rows)} changes" if rows else "nobody's view changes")
 
 
 def status(

@@ -1,5 +1,6 @@
 """cbm.toml and CBM_ variables: what is wrong stops the start and is named; secrets stay out of the file."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -158,10 +159,48 @@ def test_an_agreement_without_purpose_basis_recipients_or_types_is_refused(tmp_p
     assert faults(tmp_path, text)[f"agreement[0].{missing}"][0] == "missing"
 
 
-@pytest.mark.parametrize("key", ['where = { hs = ["01"] }', 'withhold = ["/data/goods"]', 'pseudonymise = ["/x"]'])
-def test_a_condition_that_is_not_kept_yet_is_refused_rather_than_ignored(tmp_path: Path, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "place", "code"),
+    [
+        ("where = { hs = [] }", "where.hs", "never-holds"),
+        ("where = { min_severity = 'Severe' }", "where.min_severity", "never-holds"),
+        ("where = { place = ['*'] }", "where.place", "always-holds"),
+        ("where = {}", "where", "always-holds"),
+        ("withhold = ['/data/goods/*/price']", "withhold", "unknown-field"),
+        ("withhold = ['/subject']", "withhold[0]", "string-pattern-mismatch"),
+        ("pseudonymise = ['/data/headline']", "pseudonymise", "unknown-field"),
+    ],
+)
+def test_a_term_of_an_agreement_that_could_not_do_what_it_says_is_refused(
+    tmp_path: Path, key: str, place: str, code: str
+) -> None:
     text = GOOD.replace('purpose = "p"', f'purpose = "p"\n{key}')
-    assert faults(tmp_path, text)[f"agreement[0].{key.split()[0]}"][0] == "not-supported"
+    assert faults(tmp_path, text)[f"agreement[0].{place}"][0] == code
+
+
+def test_agreements_in_further_files_count_and_their_faults_name_the_file(tmp_path: Path) -> None:
+    (tmp_path / "agreements").mkdir()
+    file = tmp_path / "agreements" / "food.toml"
+    start = GOOD.index("[[agreement]]")
+    end = GOOD.find("\n[", start + 13)
+    table = GOOD[start : end if end > 0 else None]
+    file.write_text(table.replace('id = "', 'id = "food-'))
+    path = tmp_path / "cbm.toml"
+    path.write_text(GOOD)
+    assert len(load(path, {}).agreement) == 2
+    file.write_text(table)
+    with pytest.raises(ConfigError) as raised:
+        load(path, {})
+    assert [fault.pointer for fault in raised.value.faults] == ["agreements/food.toml: agreement[0]"]
+
+
+def test_a_group_stands_for_its_members(tmp_path: Path) -> None:
+    path = tmp_path / "cbm.toml"
+    agency = re.search(r'id = "([a-z]{2}\.[a-z-]+)"', GOOD)
+    assert agency is not None
+    text = re.sub(r"^to = .*$", 'to = ["everybody"]', GOOD, flags=re.MULTILINE)
+    path.write_text(f'{text}\n[groups]\neverybody = ["{agency[1]}"]\n')
+    assert load(path, {}).agreement[0].to == (agency[1],)
 
 
 def test_no_file_and_no_toml_are_said_so(tmp_path: Path) -> None:
