@@ -79,6 +79,8 @@ class _Ours:
     place: dict[str, str] = field(default_factory=dict)
     profile: dict[str, list[str]] = field(default_factory=dict)
     zone_assumed: bool = False
+    area_given: bool = False
+    """The one area is the message's own, though it says no more than a stand-in for its place would."""
     others: list[NamedValue] = field(default_factory=list)
 
 
@@ -245,7 +247,7 @@ class _Reader:
         ours = self._parameters(info)
         areas = [area for element in children(info, "area") if (area := self._area(element)) is not None]
         place = self._place(ours, areas)
-        if place is not None and ours.place and areas == [stand_in_area(place)]:
+        if place is not None and ours.place and not ours.area_given and areas == [stand_in_area(place)]:
             areas = []
         values.zone_assumed |= ours.zone_assumed
         event = values.line(info, "event") or self._event_from_headline(info)
@@ -358,6 +360,9 @@ class _Reader:
                 ours.place.setdefault(leaf, value)
             else:
                 ours.profile.setdefault(leaf, []).append(value)
+            return True
+        if part == "area-given":
+            ours.area_given = value == "true"
             return True
         if part == "zone-assumed":
             ours.zone_assumed = value == "true"

@@ -217,6 +217,8 @@ def _ours(data: Alert) -> list[NamedValue]:
         found += [_own(f"profile-{name}", one) for one in _many(getattr(data.profile, name, None))]
     if data.zone_assumed:
         found.append(_own("zone-assumed", "true"))
+    if data.place is not None and data.areas == [stand_in_area(data.place)]:
+        found.append(_own("area-given", "true"))
     return found
 
 
