@@ -136,7 +136,7 @@ async def ids_of(events: Any, wanted: set[str]) -> Counter[str]:
 
 async def inboxes_of(seaport: Seaport, agency: str, wanted: set[str]) -> Counter[str]:
     """What lies in an agency's inboxes, which no adapter empties here."""
-    kinds = {agency_kind: {i for i in wanted} for agency_kind in ("alert", "shipment")}
+    kinds = {kind: set(wanted) for kind in ("alert", "shipment")}
     found: Counter[str] = Counter()
     async with connect(seaport.url(agency)) as client:
         for kind, all_ in kinds.items():
@@ -170,12 +170,11 @@ async def account(seaport: Seaport, load: Load, title: str, times: list[float]) 
         duplicated += sum(count - 1 for id_, count in found.items() if id_ in ids)
     listed = {row["id"] for row in seaport.run("quarantine", "ls", "--limit", "2000").rows}
     lost |= {id_ for id_, fate in load.confirmed.items() if fate == "quarantine"} - listed
-    for id_ in lost | unlogged:
-        print("LOST", id_, id_ in lost, id_ in unlogged, load.confirmed[id_], seaport.ledger("select disposition, received_us, settled_us, redelivered from (select *, 0 redelivered from disposition) where id=?", id_))
-    print("times", [round(t,1) for t in times])
+    # A stream is a view of what was delivered, never its only copy: RabbitMQ itself may lose the end of one
+    # when it is killed. What counts is the inbox.
     print(
-        f"{title}: {len(ids)} confirmed, {len(lost)} lost, {len(unlogged)} unlogged, {len(unexpected)} unexpected, {duplicated} duplicated, "
-        f"{len(times)} of {CRASHES} recovered, slowest {max(times):.1f} s"
+        f"{title}: {len(ids)} confirmed, {len(lost)} lost, {len(unexpected)} unexpected, {duplicated} duplicated, "
+        f"{len(times)} of {CRASHES} recovered, slowest {max(times):.1f} s; {len(unlogged)} not in a log"
     )
     assert not lost
     assert not unexpected
