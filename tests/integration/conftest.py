@@ -43,8 +43,10 @@ def forget_processes(node: PrivateNode) -> None:
 async def control(node: PrivateNode, *arguments: str) -> str:
     """Run rabbitmqctl against a node."""
     server = shutil.which(os.environ.get("CBM_TEST_RABBITMQ_SERVER", "")) or "/usr/lib/rabbitmq/bin/rabbitmq-server"
+    # Beside the server that is tested, if it stands there; that of another version does as well.
+    beside = Path(server).with_name("rabbitmqctl")
     process = await asyncio.create_subprocess_exec(
-        str(Path(server).with_name("rabbitmqctl")),
+        str(beside if beside.exists() else "/usr/lib/rabbitmq/bin/rabbitmqctl"),
         *arguments,
         env=node._environment(),
         cwd=node.folder,
