@@ -386,7 +386,7 @@ def contradictions(settings: Settings) -> list[Fault]:
 
 def _agreement_faults(place: str, agreement: Agreement, known: set[str]) -> list[Fault]:
     faults = [
-        Fault("unknown-agency", f"{place}.{key}", f"there is no agency or group {id_}" + _nearest(id_, known))
+        Fault("unknown-agency", f"{place}.{key}", f"there is no agency {id_}" + _nearest(id_, known))
         for key, ids in (("from", agreement.from_), ("to", agreement.to))
         for id_ in ids
         if id_ not in known

@@ -230,6 +230,10 @@ async def _print_all(source: AsyncIterator[Received], count: int | None, full: b
     return seen
 
 
+# Of several agreements that hold together, in one cell.
+_JOINTS = {"agreement": " + ", "purpose": "; ", "legal_basis": "; ", "why": "; "}
+
+
 def explain(
     file: FileArgument = None,
     agency: AsOption = ...,  # type: ignore[assignment]
@@ -253,6 +257,8 @@ def explain(
     if message.expires is not None and message.expires <= now:
         raise InvalidMessage([Fault("expired", "/expires", "it has expired: nobody would receive it")])
     rows = explanation.recipients(settings, agreements, message, body, now.date())
+    for row in rows:
+        row |= {name: joint.join(row[name]) for name, joint in _JOINTS.items() if name in row}
     columns = {
         "agency": "agency",
         "receives": "receives",
