@@ -342,6 +342,7 @@ class Lane:
         """Consume until cancelled; a consumer that RabbitMQ cancels is opened again."""
         wait_s = self._limits.retry_min_s
         while True:
+            consumer: Consumer | None = None
             try:
                 consumer = await self._incoming.consumer(self.queue, prefetch=self._limits.prefetch_messages)
                 self.consuming.set()
@@ -351,6 +352,10 @@ class Lane:
                 # The queue was deleted or moved: only this lane waits, and asks for it again.
                 self.consuming.clear()
                 log.warning("consumer.cancelled", queue=self.queue, reason=str(error), wait_s=wait_s)
+                if consumer is not None:
+                    # Its channel outlives it, with what was not settled; RabbitMQ gives that to the next one.
+                    await self.finish(self._limits.confirm_timeout_s)
+                    await consumer.close()
                 await asyncio.sleep(random.uniform(wait_s / 2, wait_s))
                 wait_s = min(wait_s * 2, self._limits.retry_max_s)
                 await provision(self._broker._settings, self._broker._place, self._incoming)

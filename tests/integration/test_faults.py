@@ -39,7 +39,26 @@ async def test_a_lane_whose_queue_was_deleted_asks_for_it_again_and_the_others_g
 
         await until(consumed, WAIT_S)
         assert await dispositions(house, CUSTOMS, [shipment()]) == ["accepted"]
+
+        async def as_many_channels_as_lanes() -> bool:
+            connections = await house.node.management.get(f"vhosts/{quoted(house.vhost)}/connections")
+            mine = [c for c in connections if "broker test in" in str(c.get("client_properties"))]
+            return bool(mine) and mine[0].get("channels") == 2 * len(house.settings.agency)
+
+        await until(as_many_channels_as_lanes, WAIT_S)
     assert not await said(entries, "amqp.lost")()
+
+
+async def test_a_quarantine_that_was_deleted_is_made_again_and_what_waited_for_it_is_in_it(house: House) -> None:
+    await house.start()
+    session = await Session.open(house.place.url, name="operator")
+    await (await session.channel()).delete_queue("quarantine")
+    await session.close()
+    bad = [shipment(tlp="PINK") for _ in range(20)]
+    async with logged() as entries:
+        assert await dispositions(house, CUSTOMS, bad) == ["refused"] * 20
+    assert await said(entries, "message.held")()
+    assert await house.messages_in("quarantine") == 20
 
 
 async def test_the_brokers_exchange_that_was_deleted_is_made_again_and_nothing_is_lost(house: House) -> None:

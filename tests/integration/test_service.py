@@ -102,7 +102,7 @@ async def test_headers_made_to_break_the_broker_harm_nobody(house: House) -> Non
 
 
 async def test_without_faults_each_of_thousands_arrives_once_in_the_order_of_its_lane(house: House) -> None:
-    await house.start(limited(house.settings, batch_messages=64))
+    broker = await house.start(limited(house.settings, batch_messages=64))
     contents = [shipment(sequence=number) for number in range(4000)]
     async with (
         collecting(house, f"inbox.{QUARANTINE}.shipment") as inbox,
@@ -115,6 +115,9 @@ async def test_without_faults_each_of_thousands_arrives_once_in_the_order_of_its
         assert {content["data"]["of"]["id"] for content in receipts.contents} == set(inbox.ids)
         assert {content["data"]["disposition"] for content in receipts.contents} == {"accepted"}
     assert await house.messages_in(f"inbox.{QUARANTINE}.shipment") == 0
+    # What was not acknowledged would now be back.
+    await house.stop(broker)
+    assert await house.messages_in(f"ingress.{CUSTOMS}.shipment") == 0
 
 
 async def test_alerts_overtake_a_backlog_of_the_same_agency_and_of_another(house: House) -> None:
