@@ -545,6 +545,7 @@ class Publisher(Channel):
         self._pending: dict[int, _Pending] = {}
         self._room = asyncio.Event()
         self._room.set()
+        self._heard = 0.0
         self._connection = session._connection
         self._fast = isinstance(self._connection, _Coalescing)
 
@@ -604,8 +605,28 @@ class Publisher(Channel):
         await self.ready()
         group = Confirmations()
         self.publish(exchange, key, body, props, group, 0)
-        for error in (await group.wait(timeout_s)).values():
+        for error in (await self.settled(group, timeout_s)).values():
             raise error
+
+    async def settled(self, group: Confirmations, timeout_s: float) -> dict[int, TransportError | CbmError]:
+        """Await every outcome of a group of this channel; returns the failures.
+
+        A RabbitMQ that is busy confirms late and goes on confirming: what counts is how long the channel heard
+        nothing while publishes were open and RabbitMQ had not said that it takes none.
+
+        Raises:
+            TimedOut: nothing for so long; the outcome of what is open is unknown.
+        """
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        while True:
+            try:
+                return await group.wait(max(since, self._heard) + timeout_s - loop.time())
+            except TimedOut:
+                if self.session.is_blocked:
+                    since = loop.time()
+                elif max(since, self._heard) + timeout_s <= loop.time():
+                    raise TimedOut(f"{self.session.where} confirmed nothing for {timeout_s} s") from None
 
     def _on_return(self, _: Any, method: Any, props: Any, __: bytes) -> None:
         # A return has no tag and comes before its confirm. Two publishes alike in exchange, key and id are
@@ -617,6 +638,7 @@ class Publisher(Channel):
                 pending.returned = error
 
     def _on_confirm(self, frame: Any) -> None:
+        self._heard = asyncio.get_running_loop().time()
         tag, multiple = int(frame.method.delivery_tag), bool(frame.method.multiple)
         nack = frame.method.NAME == "Basic.Nack"
         tags = range(self._first, tag + 1) if multiple else (tag,)

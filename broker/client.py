@@ -40,7 +40,8 @@ from schemas.view import View, read
 
 # How many deliveries are on their way to this client at once; acknowledging lets further ones come.
 PREFETCH = 200
-CONFIRM_TIMEOUT_S = 30.0
+# No confirm for so long: a RabbitMQ that was just started may never send one, and publishing again costs little.
+CONFIRM_TIMEOUT_S = 10.0
 # By this AMQP reply code RabbitMQ closes a channel on which more came than it takes (PRECONDITION_FAILED).
 _TOO_LARGE = 406
 RECEIPT_TIMEOUT_S = 30.0

@@ -442,7 +442,7 @@ class Lane:
         """
         wait_s = self._limits.retry_min_s
         while True:
-            failures = await group.wait(self._limits.confirm_timeout_s)
+            failures = await self._publisher.settled(group, self._limits.confirm_timeout_s)
             if not failures:
                 return
             for error in failures.values():

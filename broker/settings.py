@@ -105,7 +105,7 @@ class Limits(Section):
     log_bytes: Count = Field(4 * 1024**3, description="the same by size, for each agency")
     journal_age: Retention = Field("90D", description="how long accepted messages are kept as they came")
     journal_bytes: Count = Field(16 * 1024**3, description="the same by size")
-    confirm_timeout_s: Seconds = Field(30, description="a publish unconfirmed for so long counts as lost link")
+    confirm_timeout_s: Seconds = Field(10, description="no confirm for so long while some are open: the link is lost")
     retry_min_s: Seconds = Field(0.2, description="first wait after a fault of RabbitMQ or the ledger")
     retry_max_s: Seconds = Field(10, description="waits double up to this, with jitter")
     drain_s: Seconds = Field(10, description="how long a stop waits for what is under way")

@@ -13,8 +13,9 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -104,18 +105,34 @@ class Load:
         return {id_ for id_, fate in self.confirmed.items() if fate in kinds}
 
 
-async def passes(url: str) -> float:
-    """Send a fresh message and wait for its receipt; how long it took."""
-    began = time.monotonic()
+async def passes(url: str, broker: Running) -> float:
+    """Send a fresh message and wait for its receipt; how long it took. What took long is told, for the report."""
+    began, story = time.monotonic(), []
+
+    def tell(text: str) -> None:
+        story.append(f"{time.monotonic() - began:6.2f} s {text}")
+
     async with asyncio.timeout(60):
         while True:
-            with suppress(Exception):
+            try:
                 async with connect(url) as client:
+                    tell("connected")
                     content = shipment(CUSTOMS, type="shipment.departed")
                     published = await client.publish_bytes(as_bytes(content), content["id"], content["type"])
+                    tell("confirmed")
                     assert (await published.receipt(30)).disposition == "accepted"
-                    return time.monotonic() - began
+                    tell("receipt")
+                    break
+            except Exception as error:
+                tell(f"{type(error).__name__}: {error}")
             await asyncio.sleep(0.1)
+    took_s = time.monotonic() - began
+    if took_s > 10:
+        lines = [line for line in broker.out.read_text().splitlines() if '"message.settled"' not in line]
+        print(
+            f"a recovery of {took_s:.1f} s at {datetime.now(UTC)}:", *story, "the broker's log:", *lines[-40:], sep="\n"
+        )
+    return took_s
 
 
 async def ids_of(events: Any, wanted: set[str]) -> Counter[str]:
@@ -194,7 +211,7 @@ async def test_twenty_kills_of_the_broker_lose_nothing(quiet: tuple[Seaport, Pri
             broker.end(signal.SIGKILL)
             began = time.monotonic()
             broker = await asyncio.to_thread(serve, seaport)
-            await passes(url)
+            await passes(url, broker)
             times.append(time.monotonic() - began)
     await account(seaport, load, "20 kill -9 of the broker", times)
     assert broker.end(signal.SIGTERM) == 0
@@ -256,9 +273,8 @@ async def test_twenty_restarts_of_rabbitmq_lose_nothing_and_bring_every_consumer
             await asyncio.sleep(random.uniform(0.2, 0.6))
             await (node.stop() if number % 4 == 0 else node.kill())
             await node.start()
-            print("round", number, time.time())
             began = time.monotonic()
-            await passes(url)
+            await passes(url, broker)
             times.append(time.monotonic() - began)
     node._process = node._epmd = None
     await account(seaport, load, "20 restarts of RabbitMQ", times)

@@ -335,6 +335,19 @@ async def test_a_connection_reset_within_a_frame_fails_all_that_was_open(house: 
             await publisher.ready()
 
 
+async def test_a_confirm_is_waited_for_as_long_as_others_come_and_given_up_when_none_does(session: Session) -> None:
+    publisher = await session.publisher()
+    group = Confirmations()
+    group._expect()  # as of a publish that RabbitMQ forgets
+    waiting = asyncio.create_task(publisher.settled(group, 0.8))
+    for _ in range(12):
+        await publisher.publish_confirmed("", QUEUE, b"0", props(), WAIT_S)
+        await asyncio.sleep(0.1)
+    assert not waiting.done()
+    with pytest.raises(TimedOut, match=r"nothing for 0\.8 s"):
+        await asyncio.wait_for(waiting, WAIT_S)
+
+
 async def test_frames_that_arrive_in_crumbs_are_put_together(house: House) -> None:
     async with proxied(house.place.url) as proxy:
         proxy.faults["down"].drip = 3
