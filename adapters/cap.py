@@ -24,6 +24,7 @@ from adapters.document import (
     place_of,
     text,
 )
+from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
 from schemas import Message, Tlp
 from schemas.errors import Fault, TranslationError
@@ -92,7 +93,7 @@ class Cap:
             faults.append(Fault("no-alert", place_of(root), "holds no CAP alert, at most links to some"))
         raise TranslationError(faults)
 
-    def write(self, message: Message) -> bytes:
+    def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Write one CAP 1.2 alert."""
         return write_alert(message)
 

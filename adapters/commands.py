@@ -13,6 +13,7 @@ import typer
 
 from adapters.document import Document, Origin
 from adapters.formats import FORMATS, by_name, recognise
+from adapters.profile import chosen
 from adapters.runner import FALLBACK_FORMAT, Runner
 from adapters.translator import Translator, messages
 from broker.cli.common import (
@@ -34,7 +35,7 @@ from broker.client import connect
 from broker.logs import configure, log
 from broker.settings import Settings
 from schemas import Message, parse
-from schemas.errors import CbmError, Fault, InvalidMessage, NotFound, TransportError
+from schemas.errors import CbmError, ConfigError, Fault, InvalidMessage, NotFound, TransportError
 
 # The agency in whose name `cbm convert` writes messages where none is given: nobody's.
 _NOBODY = "xx.convert"
@@ -47,8 +48,12 @@ def register(app: typer.Typer) -> None:
 
 
 def faults(settings: Settings) -> Iterable[Fault]:
-    """Check what only the adapters know: the names of formats."""
+    """Check what only the adapters know: the names of formats, and profiles."""
     for index, entry in enumerate(settings.adapter):
+        try:
+            chosen(entry.profile)
+        except ConfigError as error:
+            yield from (Fault(f.code, f"adapter[{index}].profile: {f.pointer}", f.detail) for f in error.faults)
         for name in entry.reads:
             known = FORMATS.get(name)
             if known is None or not known.can_read:
@@ -130,6 +135,7 @@ def convert(
     from_: Annotated[str, typer.Option("--from", help="The document's format; else it is found by content.")] = "",
     agency: Annotated[str, typer.Option("--as", help="The agency whose document it is.")] = _NOBODY,
     zone: Annotated[str, typer.Option(help="The zone of times that name none, e.g. Asia/Seoul.")] = "UTC",
+    profile: Annotated[str, typer.Option(help="What codes mean: neutral, uk, or a folder such as ./kr.")] = "neutral",
 ) -> None:
     """Translate offline: a document to its messages (NDJSON), or a message to a document. Sends nothing.
 
@@ -141,7 +147,8 @@ def convert(
     received = datetime.now(UTC).replace(microsecond=0)
     if file is not None and str(file) != "-":
         received = datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
-    found = list(_messages_of(content, from_, Origin(agency, received, _zone(zone))))
+    codes = chosen(profile)
+    found = list(_messages_of(content, from_, Origin(agency, received, _zone(zone), codes)))
     if not to:
         for message in found:
             out(message.to_bytes())
@@ -150,7 +157,7 @@ def convert(
     if not writer.can_write:
         raise NotFound(f"{to} can be read, not written")
     for message in found:
-        write(writer.write(message))
+        write(writer.write(message, codes))
 
 
 def _zone(name: str) -> tzinfo:

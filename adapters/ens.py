@@ -43,6 +43,7 @@ from adapters.ens_codes import (
     document_type,
 )  # fmt: skip
 from adapters.ens_rules import value
+from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
 from schemas import Message, Shipment
 from schemas.base import present
@@ -117,7 +118,7 @@ class EntrySummary:
         findings.settle()
         return Reading(tuple(drafts), tuple(findings.warnings))
 
-    def write(self, message: Message) -> bytes:
+    def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Refuse: see the module on why a CC351A cannot be written."""
         raise TranslationError([Fault("not-writable", "/type", "the entry summary formats are read, not written")])
 

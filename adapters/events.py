@@ -7,6 +7,7 @@ import codecs
 import json
 
 from adapters.document import Document, Findings, Origin
+from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
 from schemas import Message, ReceiptMessage, parse
 from schemas.envelope import MAX_FAULTS
@@ -53,7 +54,7 @@ class CloudEvents:
         findings.settle()
         return Reading(tuple(drafts), tuple(findings.warnings))
 
-    def write(self, message: Message) -> bytes:
+    def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Write one event as compact JSON."""
         return message.to_bytes()
 

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.document import Document, Origin
 from adapters.formats import by_name, recognise
+from adapters.profile import chosen, stamp
 from adapters.translator import Translator, messages
 from broker.client import Client, Received
 from broker.logs import log
@@ -30,7 +31,7 @@ from broker.settings import Adapter, Settings
 from schemas import Message, ReceiptMessage
 from schemas.base import rfc3339
 from schemas.envelope import family_of
-from schemas.errors import Fault, InvalidMessage, PublishNacked, TranslationError
+from schemas.errors import ConfigError, Fault, InvalidMessage, PublishNacked, TranslationError
 from schemas.view import View
 
 # A file that fails while it is so young may still be being written by somebody who does not rename.
@@ -104,6 +105,7 @@ class Runner:
         self._adapter = adapter
         self._limits = settings.limits
         self._zone = ZoneInfo(adapter.zone)
+        self._profile, self._profile_stamp = chosen(adapter.profile), stamp(adapter.profile)
         self._reads = [by_name(name) for name in adapter.reads]
         self._writes = by_name(adapter.writes)
         self._fallback = by_name(FALLBACK_FORMAT)
@@ -142,6 +144,7 @@ class Runner:
         """Look at the inbox again and again; what is renamed in meanwhile is seen at the next look."""
         wait_s = self._adapter.poll_s
         while True:
+            self._renew_profile()
             try:
                 for path in self._waiting():
                     await self._take(path)
@@ -153,6 +156,25 @@ class Runner:
                 log.warning("message.held", agency=self._adapter.agency, reasons=[_words(error)], wait_s=wait_s)
                 wait_s = min(max(wait_s, 0.1) * 2, _WAIT_MAX_S)
             await asyncio.sleep(wait_s)
+
+    def _renew_profile(self) -> None:
+        """Read the profile again where its files changed; one with faults is told of, and the old one stays."""
+        try:
+            now = stamp(self._adapter.profile)
+            if now == self._profile_stamp:
+                return
+            self._profile_stamp = now
+            self._profile = chosen(self._adapter.profile)
+        except ConfigError as error:
+            reasons = [f"{fault.pointer}: {fault.detail}" for fault in error.faults[:10]]
+            log.error("profile.refused", agency=self._adapter.agency, profile=self._profile.name, reasons=reasons)
+        except OSError as error:
+            log.error(
+                "profile.refused", agency=self._adapter.agency, profile=self._profile.name, reasons=[_words(error)]
+            )
+        else:
+            profile = self._profile
+            log.info("profile.applied", agency=self._adapter.agency, profile=profile.name, version=profile.version)
 
     def _waiting(self) -> list[Path]:
         """The inbox's documents in the order in which they came; what begins with a dot is not one yet."""
@@ -208,7 +230,7 @@ class Runner:
 
     def _read(self, document: Document, path: Path) -> tuple[Translator, list[Message]]:
         translator, _ = recognise(document, among=self._reads)
-        origin = Origin(self._adapter.agency, self._first_seen(document, path), self._zone)
+        origin = Origin(self._adapter.agency, self._first_seen(document, path), self._zone, self._profile)
         found = messages(translator, document, origin)
         for message in found:
             if (size := len(message.to_bytes())) > self._limits.message_bytes:
@@ -338,7 +360,7 @@ class Runner:
         try:
             if isinstance(message, View):
                 raise TranslationError([Fault("withheld", "", "too much is withheld for a document")])
-            content = translator.write(message)
+            content = translator.write(message, self._profile)
         except TranslationError:
             translator, content = self._fallback, received.body
         except Exception:

@@ -24,6 +24,7 @@ from adapters.document import (
     read_time,
     text,
 )
+from adapters.profile import NEUTRAL, Profile
 from adapters.sps_acknowledgement import SpsAcknowledgement
 from adapters.sps_consignment import Consignment, read_consignment, refer, words
 from adapters.translator import Draft, Reading, Translator
@@ -109,7 +110,7 @@ class SpsCertificate:
         findings.settle()
         return Reading(tuple(drafts), tuple(findings.warnings))
 
-    def write(self, message: Message) -> bytes:
+    def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Refuse: an authority issues its certificates itself."""
         detail = "certificates are read only; sps-acknowledgement answers them"
         raise TranslationError([Fault("not-expressible", "/type", detail)])

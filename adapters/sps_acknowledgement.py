@@ -24,6 +24,7 @@ from adapters.document import (
     text,
     xml_text,
 )
+from adapters.profile import NEUTRAL, Profile
 from adapters.sps_consignment import RELATION_OF, refer
 from adapters.translator import Draft, Reading
 from schemas import Message, Shipment, ShipmentMessage
@@ -89,7 +90,7 @@ class SpsAcknowledgement:
         findings.settle()
         return Reading(tuple(drafts), tuple(findings.warnings))
 
-    def write(self, message: Message) -> bytes:
+    def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Write a decision on a consignment.
 
         Raises:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from adapters.document import Document, Findings, Origin
+from adapters.profile import NEUTRAL, Profile
 from schemas import Alert, Message, Shipment, build
 from schemas.base import present
 from schemas.envelope import ALERT_SCHEMA, SHIPMENT_SCHEMA
@@ -66,8 +67,10 @@ class Translator(Protocol):
         """
         ...
 
-    def write(self, message: Message) -> bytes:
+    def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Write a message as a document that is valid under the format's own schema; same bytes every time.
+
+        `profile` says under which codes.
 
         Raises:
             TranslationError: the format has no words for this message.

@@ -19,6 +19,7 @@ from adapters.document import (
     place_of,
     text,
 )
+from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading
 from adapters.wco_codes import (
     DEC,
@@ -75,7 +76,7 @@ class Declarations:
             check_namespaces(declaration, DEC, findings)
         return read_each(declarations, _draft, findings, origin)
 
-    def write(self, message: Message) -> bytes:
+    def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Refuse: a declaration is the trader's to make."""
         raise TranslationError([Fault("cannot-write", "", "wco-dec is read only")])
 

@@ -15,6 +15,7 @@ from adapters.document import (
     place_of,
     text,
 )
+from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading
 from adapters.wco_dec import read_each, subject_of
 from adapters.wco_parts import led_locode, plain_locode
@@ -60,7 +61,7 @@ class Movements:
             findings.fault("no-movement", place_of(root), f"there is neither {_EXPORT} nor {_IMPORT} in it")
         return read_each(movements, _draft, findings, origin)
 
-    def write(self, message: Message) -> bytes:
+    def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Refuse: movements are the port's to report."""
         raise TranslationError([Fault("cannot-write", "", "inventory-linking is read only")])
 

@@ -19,6 +19,7 @@ from adapters.document import (
     place_of,
     text,
 )
+from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading
 from adapters.wco_codes import DEC, EVENT_LIST, EVENT_WORDS, OUTCOME_BY_STATUS, RES, RESPONSES
 from adapters.wco_dec import check_namespaces, read_each, recognise_wco, subject_of
@@ -70,7 +71,7 @@ class Responses:
             check_namespaces(response, RES, findings)
         return read_each(responses, _draft, findings, origin)
 
-    def write(self, message: Message) -> bytes:
+    def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Write a decision as one Response in its MetaData wrapper."""
         return write_response(message)
 

@@ -50,6 +50,8 @@ EVENTS: Mapping[str, str] = {
     "node.stopped": "The private RabbitMQ ended.",
     "process.crashed": "A process ends by an error nobody expected.",
     "process.failed": "A process ends since what it needs is missing or refuses it; `reason` says what.",
+    "profile.applied": "An adapter's profile of codes changed on the disk and holds from now on.",
+    "profile.refused": "An adapter's profile changed and has faults; the one before goes on to hold.",
     "quarantine.discarded": "An operator discarded a quarantined message.",
     "quarantine.resent": "An operator sent a quarantined message again.",
     "receipt.received": "The broker told the agency what became of a message.",

@@ -154,6 +154,7 @@ class Adapter(Section):
     inbox: Path = Field(description="under state_dir; documents appear here by atomic rename")
     outbox: Path = Field(description="under state_dir")
     zone: str = Field("UTC", description="IANA zone of times that name none")
+    profile: str = Field("neutral", description="what codes mean: one of cbm's own, or a folder (with a /) from here")
     poll_s: Seconds = Field(0.5, description="how often the inbox is looked at")
 
 
@@ -276,7 +277,13 @@ def _with_groups_spelt_out(settings: Settings) -> Settings:
 def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
     state = (folder / settings.node.state_dir).resolve()
     adapters = tuple(
-        adapter.model_copy(update={"inbox": state / adapter.inbox, "outbox": state / adapter.outbox})
+        adapter.model_copy(
+            update={
+                "inbox": state / adapter.inbox,
+                "outbox": state / adapter.outbox,
+                "profile": str(folder / adapter.profile) if "/" in adapter.profile else adapter.profile,
+            }
+        )
         for adapter in settings.adapter
     )
     rabbitmq = settings.rabbitmq

@@ -1,0 +1,133 @@
+"""Profiles of codes: inherited code by code, every fault at once, taken up while an adapter runs."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.commands import faults
+from adapters.document import Document, Origin
+from adapters.profile import NEUTRAL, UK, built_in, built_in_names, chosen, read_profile, stamp
+from adapters.runner import Runner
+from broker.settings import load
+from schemas.errors import ConfigError
+
+
+def profile(folder: Path, heading: str = 'title = "Korea"\nversion = "2"\nextends = "base"\n', **families: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "profile.toml").write_text(heading)
+    for family, text in families.items():
+        (folder / f"{family}.toml").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    text = '[outcome]\n"1" = "released"\n"2" = "held"\n[role]\nCN = "consignee"\n'
+    return profile(tmp_path / "base", 'title = "Base"\nversion = "1"\n', cusres=text)
+
+
+def test_what_a_profile_does_not_say_the_one_it_extends_says_code_by_code(base: Path, tmp_path: Path) -> None:
+    found = read_profile(profile(tmp_path / "kr", cusres='[outcome]\n"2" = "refused"\n"9" = "rejected"\n'))
+    assert dict(found.table("cusres", "outcome")) == {"1": "released", "2": "refused", "9": "rejected"}
+    assert dict(found.table("cusres", "role")) == {"CN": "consignee"}
+    assert found.sections("cusres") == {"outcome", "role"}
+    assert dict(found.table("cusres", "nothing")) == dict(found.table("nothing", "nothing")) == {}
+    assert (found.name, found.title, found.version) == ("kr", "Korea", "2")
+
+
+def test_a_table_cannot_be_changed_by_who_reads_it(base: Path) -> None:
+    table: Any = read_profile(base).table("cusres", "outcome")
+    with pytest.raises(TypeError):
+        table["1"] = "held"
+
+
+def test_every_fault_of_a_profile_is_told_with_file_and_key(tmp_path: Path) -> None:
+    folder = profile(tmp_path / "kr", 'titel = "Korea"\nversion = 2\n', one="[broken", two='outcome = "held"\n')
+    with pytest.raises(ConfigError) as raised:
+        read_profile(folder)
+    assert [(fault.code, fault.pointer) for fault in raised.value.faults] == [
+        ("unknown-key", "kr/profile.toml:titel"),
+        ("missing", "kr/profile.toml:title"),
+        ("missing", "kr/profile.toml:version"),
+        ("not-toml", "kr/one.toml"),
+        ("not-a-table", "kr/two.toml:outcome"),
+    ]
+
+
+@pytest.mark.parametrize("other", ["kr", "jp", "nowhere"])
+def test_a_circle_of_profiles_and_an_unknown_one_are_refused(tmp_path: Path, other: str) -> None:
+    folder = profile(tmp_path / "kr", f'title = "Korea"\nversion = "1"\nextends = "{other}"\n')
+    profile(tmp_path / "jp", 'title = "Japan"\nversion = "1"\nextends = "kr"\n')
+    with pytest.raises(ConfigError):
+        read_profile(folder)
+
+
+def test_a_profile_without_its_heading_or_of_absurd_size_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "kr").mkdir()
+    with pytest.raises(ConfigError, match=r"profile\.toml"):
+        read_profile(tmp_path / "kr")
+    profile(tmp_path / "kr", 'title = "K"\nversion = "1"\n', big="#" * (1024 * 1024 + 1))
+    with pytest.raises(ConfigError, match="at most"):
+        read_profile(tmp_path / "kr")
+
+
+def test_cbms_own_profiles_are_whole_and_the_uk_builds_on_the_neutral_one() -> None:
+    assert {"neutral", "uk"} <= set(built_in_names())
+    assert all(built_in(name).title for name in built_in_names())
+    assert UK.parent == NEUTRAL
+    with pytest.raises(ConfigError, match="neutral"):
+        built_in("atlantis")
+    origin = Origin("kr.customs", datetime(2026, 1, 1, tzinfo=UTC))
+    assert origin.profile is NEUTRAL
+    assert Document(b"x").sha256
+
+
+def configured(folder: Path, name: str) -> Path:
+    path = folder / "cbm.toml"
+    path.write_text(
+        '[[agency]]\nid = "kr.customs"\nname = "K"\nsector = "customs"\npublishes = ["shipment.*"]\n'
+        f'[[adapter]]\nagency = "kr.customs"\nreads = ["cap"]\ninbox = "in"\noutbox = "out"\nprofile = "{name}"\n'
+    )
+    return path
+
+
+def test_check_names_the_adapter_whose_profile_has_faults(tmp_path: Path) -> None:
+    found = list(faults(load(configured(tmp_path, "atlantis"), {})))
+    assert [(one.code, one.pointer) for one in found] == [("unknown-profile", "adapter[0].profile: atlantis")]
+    profile(tmp_path / "kr", 'title = "K"\nversion = "1"\n', one="[broken")
+    found = list(faults(load(configured(tmp_path, "./kr"), {})))
+    assert [(one.code, one.pointer) for one in found] == [("not-toml", "adapter[0].profile: kr/one.toml")]
+
+
+def test_an_adapter_takes_a_changed_profile_up_and_keeps_the_old_one_where_the_new_one_has_faults(
+    base: Path, tmp_path: Path
+) -> None:
+    settings = load(configured(tmp_path, "./base"), {})
+    runner = Runner(settings, settings.adapter[0], None)  # type: ignore[arg-type]
+    before = runner._profile
+    runner._renew_profile()
+    assert runner._profile is before
+    (base / "cusres.toml").write_text('[outcome]\n"1" = "held"\n')
+    runner._renew_profile()
+    assert dict(runner._profile.table("cusres", "outcome")) == {"1": "held"}
+    after = runner._profile
+    (base / "cusres.toml").write_text("[broken")
+    runner._renew_profile()
+    assert runner._profile is after
+    (base / "cusres.toml").write_text('[outcome]\n"1" = "refused"\n')
+    runner._renew_profile()
+    assert dict(runner._profile.table("cusres", "outcome")) == {"1": "refused"}
+
+
+def test_a_change_of_the_profile_beside_it_that_it_extends_is_seen_too(base: Path, tmp_path: Path) -> None:
+    folder = profile(tmp_path / "kr")
+    name = str(folder)
+    before = stamp(name)
+    assert stamp(name) == before
+    os.utime(base / "cusres.toml", (1, 1))
+    assert stamp(name) != before
+    assert stamp("neutral") == ()
+    assert chosen(name).parent is not None
