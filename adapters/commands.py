@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from adapters.codelists import CODES_FOLDER, NAMES, built_in, import_list, keep, kept
 from adapters.document import Document, Origin
 from adapters.formats import FORMATS, by_name, recognise
 from adapters.profile import chosen
@@ -18,6 +19,7 @@ from adapters.runner import FALLBACK_FORMAT, Runner
 from adapters.translator import Translator, messages
 from broker.cli.common import (
     ConfigOption,
+    JsonOption,
     SupervisedOption,
     agency_url,
     check_agency,
@@ -28,6 +30,7 @@ from broker.cli.common import (
     print_faults,
     read_input,
     run_async,
+    show,
     until_signal,
     write,
 )
@@ -45,6 +48,10 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(adapter)
     app.command()(convert)
+    codes = typer.Typer(help="Code lists: which UN/LOCODEs, HS codes, currencies there are.", no_args_is_help=True)
+    codes.command("import")(import_codes)
+    codes.command("ls")(list_codes)
+    app.add_typer(codes, name="codes")
 
 
 def faults(settings: Settings) -> Iterable[Fault]:
@@ -136,6 +143,7 @@ def convert(
     agency: Annotated[str, typer.Option("--as", help="The agency whose document it is.")] = _NOBODY,
     zone: Annotated[str, typer.Option(help="The zone of times that name none, e.g. Asia/Seoul.")] = "UTC",
     profile: Annotated[str, typer.Option(help="What codes mean: neutral, uk, or a folder such as ./kr.")] = "neutral",
+    lists: Annotated[Path | None, typer.Option("--codes", help="A folder of imported code lists.")] = None,
 ) -> None:
     """Translate offline: a document to its messages (NDJSON), or a message to a document. Sends nothing.
 
@@ -147,8 +155,9 @@ def convert(
     received = datetime.now(UTC).replace(microsecond=0)
     if file is not None and str(file) != "-":
         received = datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
-    codes = chosen(profile)
-    found = list(_messages_of(content, from_, Origin(agency, received, _zone(zone), codes)))
+    meaning = chosen(profile)
+    origin = Origin(agency, received, _zone(zone), meaning, kept(lists) if lists is not None else built_in())
+    found = list(_messages_of(content, from_, origin))
     if not to:
         for message in found:
             out(message.to_bytes())
@@ -157,7 +166,31 @@ def convert(
     if not writer.can_write:
         raise NotFound(f"{to} can be read, not written")
     for message in found:
-        write(writer.write(message, codes))
+        write(writer.write(message, meaning))
+
+
+def import_codes(
+    name: Annotated[str, typer.Argument(metavar="LIST", help=f"Which list: {', '.join(NAMES)}.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSON, a folder of CSV files, or a zip.")],
+    version: Annotated[str, typer.Option(help="What the list's maintainer calls it, e.g. 2024-2.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Take over a code list from the file that its maintainer publishes; adapters use it from then on."""
+    settings = load(config)
+    found = import_list(name, source, version, datetime.now(UTC).replace(microsecond=0))
+    keep(found, settings.state_dir / CODES_FOLDER)
+    note(f"{len(found.codes)} codes of {found.title}")
+
+
+def list_codes(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the code lists that adapters hold codes against, with their versions."""
+    lists = kept(load(config).state_dir / CODES_FOLDER).lists
+    rows = [
+        {"list": one.name, "version": one.version, "codes": len(one.codes), "imported": one.imported or None}
+        for one in lists.values()
+    ]
+    columns = {name: name for name in ("list", "version", "codes", "imported")}
+    show(rows, columns, as_json=as_json, title=f"{len(rows)} code lists")
 
 
 def _zone(name: str) -> tzinfo:

@@ -14,6 +14,7 @@ from typing import Any
 
 from lxml import etree
 
+from adapters.codelists import CodeLists, built_in
 from adapters.profile import NEUTRAL, Profile
 from schemas.base import present
 from schemas.errors import Fault, TranslationError
@@ -37,13 +38,15 @@ class Origin:
     """What is known of a document beyond its bytes, so that reading it stays pure.
 
     `received` is when the adapter first saw it (aware); it stands in where the document names no time.
-    `zone` is the adapter's configured zone, for times that name none; `profile` says what its codes mean.
+    `zone` is the adapter's configured zone, for times that name none; `profile` says what its codes mean,
+    `codes` which codes there are.
     """
 
     agency: str
     received: datetime
     zone: tzinfo = UTC
     profile: Profile = NEUTRAL
+    codes: CodeLists = field(default_factory=built_in)
 
 
 @dataclass

@@ -11,18 +11,17 @@ import hashlib
 import json
 import os
 import random
-import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from adapters import codelists, profile
 from adapters.document import Document, Origin
+from adapters.folder import Folders, safe_name, write_whole
 from adapters.formats import by_name, recognise
-from adapters.profile import chosen, stamp
 from adapters.translator import Translator, messages
 from broker.client import Client, Received
 from broker.logs import log
@@ -40,63 +39,6 @@ _WAIT_MAX_S = 10.0
 FALLBACK_FORMAT = "cloudevents"
 
 
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """Where an agency's documents lie. All but inbox and outbox stand beside the inbox."""
-
-    inbox: Path
-    outbox: Path
-
-    @property
-    def kept(self) -> Path:
-        """Documents whose messages RabbitMQ confirmed, by fingerprint."""
-        return self.inbox.parent / "kept"
-
-    @property
-    def failed(self) -> Path:
-        """Documents that could not be taken, each with its reason beside it."""
-        return self.inbox.parent / "failed"
-
-    @property
-    def sent(self) -> Path:
-        """A note for each message that has no receipt yet."""
-        return self.inbox.parent / "sent"
-
-    @property
-    def receipts(self) -> Path:
-        """What became of each document's messages."""
-        return self.inbox.parent / "receipts"
-
-    def make(self) -> None:
-        """Make those that are not there, and clear away what a killed process left half-written."""
-        for folder in (self.inbox, self.outbox, self.kept, self.failed, self.sent, self.receipts):
-            folder.mkdir(parents=True, exist_ok=True)
-            if folder is not self.inbox:
-                # What a process that was killed was just writing; the inbox is for others to write in.
-                for left in folder.glob(".*.tmp"):
-                    left.unlink(missing_ok=True)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that others see all of it or nothing, and so that it survives a power cut."""
-    temporary = path.with_name(f".{path.name[-100:]}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def safe_name(text: str, limit: int = 60) -> str:
-    """Turn any text into part of a file name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._")[:limit] or "x"
-
-
 class Runner:
     """One agency's adapter."""
 
@@ -105,7 +47,9 @@ class Runner:
         self._adapter = adapter
         self._limits = settings.limits
         self._zone = ZoneInfo(adapter.zone)
-        self._profile, self._profile_stamp = chosen(adapter.profile), stamp(adapter.profile)
+        self._profile, self._profile_stamp = profile.chosen(adapter.profile), profile.stamp(adapter.profile)
+        self._codes_folder = settings.state_dir / codelists.CODES_FOLDER
+        self._codes, self._codes_stamp = codelists.kept(self._codes_folder), codelists.stamp(self._codes_folder)
         self._reads = [by_name(name) for name in adapter.reads]
         self._writes = by_name(adapter.writes)
         self._fallback = by_name(FALLBACK_FORMAT)
@@ -144,7 +88,7 @@ class Runner:
         """Look at the inbox again and again; what is renamed in meanwhile is seen at the next look."""
         wait_s = self._adapter.poll_s
         while True:
-            self._renew_profile()
+            self._renew()
             try:
                 for path in self._waiting():
                     await self._take(path)
@@ -157,24 +101,26 @@ class Runner:
                 wait_s = min(max(wait_s, 0.1) * 2, _WAIT_MAX_S)
             await asyncio.sleep(wait_s)
 
-    def _renew_profile(self) -> None:
-        """Read the profile again where its files changed; one with faults is told of, and the old one stays."""
+    def _renew(self) -> None:
+        """Take up a profile or code lists that changed; of those with faults is told, and the old ones stay."""
+        name = self._adapter.profile
         try:
-            now = stamp(self._adapter.profile)
-            if now == self._profile_stamp:
-                return
-            self._profile_stamp = now
-            self._profile = chosen(self._adapter.profile)
-        except ConfigError as error:
+            stamp = profile.stamp(name)
+            if stamp != self._profile_stamp:
+                self._profile_stamp = stamp
+                self._profile = profile.chosen(name)
+                log.info("profile.applied", agency=self._adapter.agency, profile=name, version=self._profile.version)
+            stamp = codelists.stamp(self._codes_folder)
+            if stamp != self._codes_stamp:
+                self._codes_stamp = stamp
+                self._codes = codelists.kept(self._codes_folder)
+                versions = {one.name: one.version for one in self._codes.lists.values()}
+                log.info("codes.applied", agency=self._adapter.agency, lists=versions)
+        except (ConfigError, TranslationError) as error:
             reasons = [f"{fault.pointer}: {fault.detail}" for fault in error.faults[:10]]
-            log.error("profile.refused", agency=self._adapter.agency, profile=self._profile.name, reasons=reasons)
+            log.error("profile.refused", agency=self._adapter.agency, profile=name, reasons=reasons)
         except OSError as error:
-            log.error(
-                "profile.refused", agency=self._adapter.agency, profile=self._profile.name, reasons=[_words(error)]
-            )
-        else:
-            profile = self._profile
-            log.info("profile.applied", agency=self._adapter.agency, profile=profile.name, version=profile.version)
+            log.error("profile.refused", agency=self._adapter.agency, profile=name, reasons=[_words(error)])
 
     def _waiting(self) -> list[Path]:
         """The inbox's documents in the order in which they came; what begins with a dot is not one yet."""
@@ -230,7 +176,8 @@ class Runner:
 
     def _read(self, document: Document, path: Path) -> tuple[Translator, list[Message]]:
         translator, _ = recognise(document, among=self._reads)
-        origin = Origin(self._adapter.agency, self._first_seen(document, path), self._zone, self._profile)
+        first_seen = self._first_seen(document, path)
+        origin = Origin(self._adapter.agency, first_seen, self._zone, self._profile, self._codes)
         found = messages(translator, document, origin)
         for message in found:
             if (size := len(message.to_bytes())) > self._limits.message_bytes:

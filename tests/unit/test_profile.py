@@ -108,17 +108,17 @@ def test_an_adapter_takes_a_changed_profile_up_and_keeps_the_old_one_where_the_n
     settings = load(configured(tmp_path, "./base"), {})
     runner = Runner(settings, settings.adapter[0], None)  # type: ignore[arg-type]
     before = runner._profile
-    runner._renew_profile()
+    runner._renew()
     assert runner._profile is before
     (base / "cusres.toml").write_text('[outcome]\n"1" = "held"\n')
-    runner._renew_profile()
+    runner._renew()
     assert dict(runner._profile.table("cusres", "outcome")) == {"1": "held"}
     after = runner._profile
     (base / "cusres.toml").write_text("[broken")
-    runner._renew_profile()
+    runner._renew()
     assert runner._profile is after
     (base / "cusres.toml").write_text('[outcome]\n"1" = "refused"\n')
-    runner._renew_profile()
+    runner._renew()
     assert dict(runner._profile.table("cusres", "outcome")) == {"1": "refused"}
 
 
