@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated
@@ -35,11 +36,14 @@ from broker.cli.common import (
     write,
 )
 from broker.client import connect
+from broker.credentials import Credentials
 from broker.logs import configure, log
-from broker.settings import Settings
+from broker.settings import Adapter, Http, Settings
 from schemas import Message, parse
 from schemas.errors import CbmError, ConfigError, Fault, InvalidMessage, NotFound, TransportError
 
+# The name of the file that holds the token, beside the passwords.
+HTTP_CREDENTIAL = "http.{}"
 # The agency in whose name `cbm convert` writes messages where none is given: nobody's.
 _NOBODY = "xx.convert"
 
@@ -61,6 +65,8 @@ def faults(settings: Settings) -> Iterable[Fault]:
             chosen(entry.profile)
         except ConfigError as error:
             yield from (Fault(f.code, f"adapter[{index}].profile: {f.pointer}", f.detail) for f in error.faults)
+        if entry.http is not None:
+            yield from _faults_of(entry.http, f"adapter[{index}].http")
         for name in entry.reads:
             known = FORMATS.get(name)
             if known is None or not known.can_read:
@@ -72,6 +78,30 @@ def faults(settings: Settings) -> Iterable[Fault]:
             writable = sorted(n for n, t in FORMATS.items() if t.can_write)
             text = f"{entry.writes} is no format that can be written; known are {', '.join(writable)}"
             yield Fault("unknown-format", f"adapter[{index}].writes", text)
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether an address is reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _faults_of(http: Http, place: str) -> Iterable[Fault]:
+    host, _ = http.address
+    if not host:
+        yield Fault("not-an-address", f"{place}.listen", "an address and a port, as 127.0.0.1:8480")
+    elif http.certificate is None and not _is_loopback(host):
+        text = "beyond this machine documents and the token need TLS: give certificate and key"
+        yield Fault("no-tls", f"{place}.certificate", text)
+    if (http.certificate is None) != (http.key is None):
+        yield Fault("no-tls", f"{place}.key", "a certificate has a key, and a key a certificate")
+    for name, path in (("certificate", http.certificate), ("key", http.key)):
+        if path is not None and not path.is_file():
+            yield Fault("not-found", f"{place}.{name}", "there is no such file")
 
 
 def adapter(
@@ -104,11 +134,28 @@ def adapter(
                 async with connect(url) as client:
                     runner.append(Runner(settings, entry, client))
                     if not stopping.is_set():
-                        await runner[0].run()
+                        async with _intake(settings, entry, runner[0]):
+                            await runner[0].run()
             finally:
                 stopper.cancel()
 
         run_async(main())
+
+
+@contextlib.asynccontextmanager
+async def _intake(settings: Settings, entry: Adapter, runner: Runner) -> AsyncIterator[None]:
+    """Take documents over HTTP while within, where the adapter is told to."""
+    if entry.http is None:
+        yield
+        return
+    # Only who listens pays for loading it.
+    from adapters.intake import Intake
+
+    token = Credentials(settings.state_dir).get_or_make(HTTP_CREDENTIAL.format(entry.agency))
+    runner.folders.make()
+    intake = Intake(entry.http, settings.limits, runner.folders, runner.watch, token, runner.nudge)
+    async with intake.listening():
+        yield
 
 
 async def _address(config: Path | None, agency: str, stopping: asyncio.Event) -> str | None:

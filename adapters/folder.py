@@ -8,6 +8,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+# What we put into an inbox ourselves, whole.
+WHOLE_PREFIX = "http-"
+
 
 @dataclass(frozen=True, slots=True)
 class Folders:

@@ -6,6 +6,7 @@ steps it repeats work under the same ids and loses none. Never translates, never
 """
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import json
@@ -20,9 +21,10 @@ from zoneinfo import ZoneInfo
 
 from adapters import codelists, profile
 from adapters.document import Document, Origin
-from adapters.folder import Folders, safe_name, write_whole
+from adapters.folder import WHOLE_PREFIX, Folders, safe_name, write_whole
 from adapters.formats import by_name, recognise
 from adapters.translator import Translator, messages
+from adapters.watch import Watch
 from broker.client import Client, Received
 from broker.logs import log
 from broker.names import LANES
@@ -55,6 +57,12 @@ class Runner:
         self._fallback = by_name(FALLBACK_FORMAT)
         self.folders = Folders(adapter.inbox, adapter.outbox)
         self._stopping = asyncio.Event()
+        self._nudged = asyncio.Event()
+        self.watch = Watch()
+
+    def nudge(self) -> None:
+        """Look at the inbox at once."""
+        self._nudged.set()
 
     def stop(self) -> None:
         """Ask for an orderly end: the step under way is finished."""
@@ -99,7 +107,9 @@ class Runner:
                 # Our queue is full or the disk is: nothing is lost by waiting.
                 log.warning("message.held", agency=self._adapter.agency, reasons=[_words(error)], wait_s=wait_s)
                 wait_s = min(max(wait_s, 0.1) * 2, _WAIT_MAX_S)
-            await asyncio.sleep(wait_s)
+            self._nudged.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), wait_s)
 
     def _renew(self) -> None:
         """Take up a profile or code lists that changed; of those with faults is told, and the old ones stay."""
@@ -153,7 +163,7 @@ class Runner:
         try:
             translator, found = await asyncio.to_thread(self._read, document, path)
         except TranslationError as error:
-            if time.time() - stat.st_mtime > _SETTLING_S:
+            if path.name.startswith(WHOLE_PREFIX) or time.time() - stat.st_mtime > _SETTLING_S:
                 self._fail(path, document, error.faults)
             return
         except Exception:
@@ -168,6 +178,7 @@ class Runner:
             sha256=document.sha256,
             messages=len(found),
         )
+        self.watch.taken(path.name, document.sha256, translator.name, found)
         for message in found:
             self._note_sent(message, path, document)
             await self._client.publish(message)
@@ -219,6 +230,7 @@ class Runner:
         }
         write_whole(self.folders.failed / f"{name}.reason.json", json.dumps(reason, indent=1).encode() + b"\n")
         path.replace(self.folders.failed / name)
+        self.watch.failed(path.name, document.sha256 if document is not None else "", faults)
         codes = [fault.code for fault in faults]
         log.warning("document.failed", agency=self._adapter.agency, document=path.name, faults=codes)
 
@@ -236,6 +248,9 @@ class Runner:
         async for received in self._client.inbox("receipt"):
             await self._held(functools.partial(self._settle_receipt, received))
             received.ack()
+            with contextlib.suppress(InvalidMessage):
+                if isinstance(received.message, ReceiptMessage):
+                    self.watch.settled(received.message.data)
 
     def _settle_receipt(self, received: Received) -> None:
         """Put a receipt beside the others; what was not accepted also goes to `failed/`, with its document."""

@@ -39,6 +39,7 @@ EVENTS: Mapping[str, str] = {
     "document.kept": "A document's messages are confirmed; the document is kept under its fingerprint.",
     "document.taken": "A document was read into `messages` messages.",
     "document.written": "A received message was written to the agency's outbox.",
+    "intake.started": "An adapter takes documents over HTTP.",
     "ledger.unavailable": "The ledger's database does not answer; messages are held.",
     "library.logged": "A library said something.",
     "message.held": "RabbitMQ did not take what a batch publishes; it is tried again after `wait_s`.",

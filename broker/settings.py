@@ -145,6 +145,23 @@ class Agreement(Section):
     )
 
 
+class Http(Section):
+    """`http` of [[adapter]]: documents by POST, beside the watched folder."""
+
+    listen: str = Field(description="address and port, as 127.0.0.1:8480; beyond this machine only with a certificate")
+    certificate: Path | None = Field(None, description="PEM, with its chain; from here")
+    key: Path | None = Field(None, description="its private key, PEM; from here")
+    wait_s: Seconds = Field(30, description="how long an answer waits for the receipts")
+    requests: Count = Field(32, description="documents under way at once; further ones are told to come again")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port; (\"\", -1) where `listen` is neither."""
+        host, _, port = self.listen.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        return (host, int(port)) if host and re.fullmatch(r"[0-9]{1,5}", port) and int(port) < 65536 else ("", -1)
+
+
 class Adapter(Section):
     """[[adapter]]"""
 
@@ -156,6 +173,7 @@ class Adapter(Section):
     zone: str = Field("UTC", description="IANA zone of times that name none")
     profile: str = Field("neutral", description="what codes mean: one of cbm's own, or a folder (with a /) from here")
     poll_s: Seconds = Field(0.5, description="how often the inbox is looked at")
+    http: Http | None = Field(None, description="takes documents by POST, too")
 
 
 class Settings(BaseSettings):
@@ -282,6 +300,7 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
                 "inbox": state / adapter.inbox,
                 "outbox": state / adapter.outbox,
                 "profile": str(folder / adapter.profile) if "/" in adapter.profile else adapter.profile,
+                "http": _http_from(adapter.http, folder),
             }
         )
         for adapter in settings.adapter
@@ -291,6 +310,12 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
         rabbitmq = rabbitmq.model_copy(update={"password_file": folder / rabbitmq.password_file})
     node = settings.node.model_copy(update={"state_dir": state})
     return settings.model_copy(update={"node": node, "adapter": adapters, "rabbitmq": rabbitmq})
+
+
+def _http_from(http: Http | None, folder: Path) -> Http | None:
+    if http is None or http.certificate is None or http.key is None:
+        return http
+    return http.model_copy(update={"certificate": folder / http.certificate, "key": folder / http.key})
 
 
 def _secrets_in_file(content: dict[str, Any]) -> list[Fault]:
