@@ -9,11 +9,14 @@ import asyncio
 import contextlib
 import functools
 import hashlib
+import itertools
 import json
 import os
 import random
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,7 +41,20 @@ from schemas.view import View
 # A file that fails while it is so young may still be being written by somebody who does not rename.
 _SETTLING_S = 2.0
 _WAIT_MAX_S = 10.0
+# Documents read, and noted on the disk, while the one before them is published.
+_READ_AHEAD = 8
+_LARGE_BYTES = 1024 * 1024
 FALLBACK_FORMAT = "cloudevents"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A document that was read, and the messages that it says."""
+
+    path: Path
+    sha256: str
+    format: str
+    messages: list[Message]
 
 
 class Runner:
@@ -58,6 +74,7 @@ class Runner:
         self.folders = Folders(adapter.inbox, adapter.outbox)
         self._stopping = asyncio.Event()
         self._nudged = asyncio.Event()
+        self._large = asyncio.Semaphore(1)
         self.watch = Watch()
 
     def nudge(self) -> None:
@@ -97,17 +114,16 @@ class Runner:
         wait_s = self._adapter.poll_s
         while True:
             self._renew()
+            self._nudged.clear()
             try:
-                for path in self._waiting():
-                    await self._take(path)
-                    if self._stopping.is_set():
-                        return
+                await self._take(self._waiting())
+                if self._stopping.is_set():
+                    return
                 wait_s = self._adapter.poll_s
             except (PublishNacked, OSError) as error:
                 # Our queue is full or the disk is: nothing is lost by waiting.
                 log.warning("message.held", agency=self._adapter.agency, reasons=[_words(error)], wait_s=wait_s)
                 wait_s = min(max(wait_s, 0.1) * 2, _WAIT_MAX_S)
-            self._nudged.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nudged.wait(), wait_s)
 
@@ -146,44 +162,74 @@ class Runner:
                     continue
         return [path for _, _, path in sorted(found)]
 
-    async def _take(self, path: Path) -> None:
-        """Publish what a document says, then keep it."""
+    async def _take(self, paths: list[Path]) -> None:
+        """Take documents in order; the next few are read while one waits for its confirms."""
+        ahead: deque[asyncio.Task[Taken | None]] = deque()
+        coming = iter(paths)
+        try:
+            while not self._stopping.is_set():
+                for path in itertools.islice(coming, _READ_AHEAD - len(ahead)):
+                    ahead.append(asyncio.create_task(self._prepare(path)))
+                if not ahead:
+                    return
+                taken = await ahead.popleft()
+                if taken is not None:
+                    await self._hand_over(taken)
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _prepare(self, path: Path) -> "Taken | None":
+        """Read a document into messages; None where it is put aside, or is none yet."""
         try:
             stat = path.stat()
             if stat.st_size > self._limits.document_bytes:
                 text = f"{stat.st_size} bytes; this adapter reads at most {self._limits.document_bytes}"
                 raise TranslationError([Fault("too-large", "", text)])
-            content = await asyncio.to_thread(path.read_bytes)
         except FileNotFoundError:
-            return
+            return None
         except TranslationError as error:
             self._fail(path, None, error.faults)
-            return
+            return None
+        # Small ones beside each other; what takes memory to read, one at a time.
+        async with self._large if stat.st_size > _LARGE_BYTES else contextlib.nullcontext():
+            return await self._read_file(path, time.time() - stat.st_mtime > _SETTLING_S)
+
+    async def _read_file(self, path: Path, settled: bool) -> "Taken | None":
+        try:
+            content = await asyncio.to_thread(path.read_bytes)
+        except FileNotFoundError:
+            return None
         document = Document(content, max_bytes=self._limits.document_bytes)
         try:
             translator, found = await asyncio.to_thread(self._read, document, path)
         except TranslationError as error:
-            if path.name.startswith(WHOLE_PREFIX) or time.time() - stat.st_mtime > _SETTLING_S:
+            if settled or path.name.startswith(WHOLE_PREFIX):
                 self._fail(path, document, error.faults)
-            return
+            return None
         except Exception:
             log.exception("message.internal_error", agency=self._adapter.agency, sha256=document.sha256)
             self._fail(path, document, [Fault("internal-error", "", "a fault of cbm's own; see the adapter's log")])
-            return
+            return None
+        return Taken(path, document.sha256, translator.name, found)
+
+    async def _hand_over(self, taken: "Taken") -> None:
+        """Publish what a document says, then keep it."""
+        path, found = taken.path, taken.messages
         log.info(
             "document.taken",
             agency=self._adapter.agency,
             document=path.name,
-            format=translator.name,
-            sha256=document.sha256,
+            format=taken.format,
+            sha256=taken.sha256,
             messages=len(found),
         )
-        self.watch.taken(path.name, document.sha256, translator.name, found)
+        self.watch.taken(path.name, taken.sha256, taken.format, found)
         for message in found:
-            self._note_sent(message, path, document)
             await self._client.publish(message)
             log.info("message.published", **_about(self._adapter.agency, message))
-        self._keep(path, document)
+        self._keep(path, taken.sha256)
 
     def _read(self, document: Document, path: Path) -> tuple[Translator, list[Message]]:
         translator, _ = recognise(document, among=self._reads)
@@ -194,6 +240,8 @@ class Runner:
             if (size := len(message.to_bytes())) > self._limits.message_bytes:
                 text = f"its message would have {size} bytes; a message has at most {self._limits.message_bytes}"
                 raise TranslationError([Fault("too-large", "", text)])
+        for message in found:
+            self._note_sent(message, path, document.sha256)
         return translator, found
 
     def _first_seen(self, document: Document, path: Path) -> datetime:
@@ -201,7 +249,7 @@ class Runner:
 
         A document read again after a crash must make the same messages to the last byte.
         """
-        folder = self._kept_folder(document)
+        folder = self._kept_folder(document.sha256)
         note = folder / "note.json"
         try:
             return datetime.fromisoformat(json.loads(note.read_text())["received"])
@@ -211,12 +259,12 @@ class Runner:
             write_whole(note, json.dumps({"received": rfc3339(received), "name": path.name}).encode())
             return received
 
-    def _kept_folder(self, document: Document) -> Path:
-        return self.folders.kept / document.sha256[:2] / document.sha256
+    def _kept_folder(self, sha256: str) -> Path:
+        return self.folders.kept / sha256[:2] / sha256
 
-    def _keep(self, path: Path, document: Document) -> None:
-        path.replace(self._kept_folder(document) / ("document" + path.suffix[:16]))
-        log.info("document.kept", agency=self._adapter.agency, document=path.name, sha256=document.sha256)
+    def _keep(self, path: Path, sha256: str) -> None:
+        path.replace(self._kept_folder(sha256) / ("document" + path.suffix[:16]))
+        log.info("document.kept", agency=self._adapter.agency, document=path.name, sha256=sha256)
 
     def _fail(self, path: Path, document: Document | None, faults: Any) -> None:
         """Put a document aside, its reason first, so that none lies there unexplained."""
@@ -234,10 +282,10 @@ class Runner:
         codes = [fault.code for fault in faults]
         log.warning("document.failed", agency=self._adapter.agency, document=path.name, faults=codes)
 
-    def _note_sent(self, message: Message, path: Path, document: Document) -> None:
+    def _note_sent(self, message: Message, path: Path, sha256: str) -> None:
         note = {
             "document": path.name,
-            "sha256": document.sha256,
+            "sha256": sha256,
             "id": message.id,
             "type": message.type,
             "subject": message.subject,
