@@ -18,10 +18,10 @@ from typing import Any
 
 from bench.job import SENDER
 from bench.world import BODY_BYTES, WrongResult, message
-from broker.agreements import Agreements
+from broker.agreements import Agreements, Day
 from broker.decision import Arrival, Decision, decide, examine, views_of
 from broker.settings import Agency, Agreement, Limits
-from schemas import parse
+from schemas import Message, parse
 
 AGENCIES = 100
 AGREEMENTS = 1_000
@@ -70,6 +70,7 @@ GROWTH: dict[str, dict[str, Callable[[int], dict[str, Any]]]] = {
     NOT_NAMED: {NOT_NAMED: lambda n: {"to": [_agency(_SENDERS + 30 + n % 60)]}},
     **{name: {name: kind} for name, kind in LOOKED_AT.items()},
 }
+STEPS = ("read", "who sees what", "found anew", "views", "all")
 COUNTS = (10, 100, 1_000, 5_000)
 
 
@@ -143,8 +144,17 @@ class Network:
         agreements = self.agreements
         allowed = [agreements.entitlements(one, _TODAY) for one in messages]
         views = list(zip(messages, bodies, allowed, strict=True))
+        days = {
+            one.source: Day(dict(agreements.considered(one.source, one.type)), _TODAY) for one in messages[:_SENDERS]
+        }
+
+        def anew(one: Message) -> object:
+            day = days[one.source]
+            return day.entitlements([conditions.hold(one) for conditions in day.conditions], one.marking)
+
         return {
             "read": lambda: [parse(body) for body in bodies],
+            "found anew": lambda: [anew(one) for one in messages],
             "who sees what": lambda: [agreements.entitlements(one, _TODAY) for one in messages],
             "views": lambda: [views_of(one, body, found, _SECRET) for one, body, found in views],
             "all": lambda: [self.whole(arrival) for arrival in self.arrivals],
@@ -186,13 +196,14 @@ def cost_table(rounds: int, agreements: int) -> tuple[str, float]:
     networks = [Network.made(r, TERMS[name], OTHERS, agreements - _SENDERS * r) for name, r in cases]
     figures = measured(networks, rounds)
     lines = [
-        "| the agreements say | to | read | **who may see what** | make the views | all, with checks and digest |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| the agreements say | to | read | **who may see what** | the first of its kind | make the views "
+        "| all, with checks and digest |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for (name, recipients), one in zip(cases, figures, strict=True):
-        read, who, views, all_ = (f"{one.of(step):.1f}" for step in ("read", "who sees what", "views", "all"))
-        lines.append(f"| {name} | {recipients} | {read} | **{who}** | {views} | {all_} |")
-    return "\n".join(lines), max(one.of("who sees what") for one in figures)
+        read, who, anew, views, all_ = (f"{one.of(step):.1f}" for step in STEPS)
+        lines.append(f"| {name} | {recipients} | {read} | **{who}** | {anew} | {views} | {all_} |")
+    return "\n".join(lines), max(one.of(step) for one in figures for step in ("who sees what", "found anew"))
 
 
 def growth_table(rounds: int) -> str:

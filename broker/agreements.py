@@ -71,30 +71,47 @@ Rules = Mapping[str, tuple[Rule, ...]]
 """Of one sender and type: every recipient with its agreements."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one recipient has in force of one sender and type, and what it comes to where all of it holds."""
+
+    rules: tuple[Rule, ...]
+    conditions: frozenset[Conditions]
+    sensitivity: int
+    entitlement: Entitlement
+
+    @classmethod
+    def of(cls, rules: tuple[Rule, ...]) -> "Standing":
+        """Of several agreements, the strictest cap counts, and every restriction."""
+        conditions = frozenset(rule.conditions for rule in rules if rule.conditions.tests)
+        return cls(rules, conditions, min(rule.sensitivity for rule in rules), _together(rules))
+
+
 class Day:
     """What one sender shares of one type on one day: of the agreements that day has in force."""
 
-    __slots__ = ("_rules", "conditions")
+    __slots__ = ("_standings", "conditions")
 
     def __init__(self, rules: Rules, today: date) -> None:
         in_force = {to: tuple(one for one in found if one.first <= today <= one.last) for to, found in rules.items()}
-        self._rules = {to: found for to, found in in_force.items() if found}
-        every = (rule.conditions for found in self._rules.values() for rule in found)
+        self._standings = {to: Standing.of(found) for to, found in in_force.items() if found}
+        every = (rule.conditions for standing in self._standings.values() for rule in standing.rules)
         self.conditions = tuple(dict.fromkeys(one for one in every if one.tests))
         """Those that a message must be held against: each once, however many agreements set it."""
 
     def entitlements(self, held: Sequence[bool], marking: Tlp) -> dict[str, Entitlement]:
         """Return what every recipient may see of a message, by which of the `conditions` it holds."""
-        failing = {one for one, holds in zip(self.conditions, held, strict=True) if not holds}
-        together: dict[tuple[Rule, ...], Entitlement] = {}
+        failing = frozenset(one for one, holds in zip(self.conditions, held, strict=True) if not holds)
+        sensitivity = marking.sensitivity
         found: dict[str, Entitlement] = {}
-        for recipient, rules in self._rules.items():
-            holding = tuple(rule for rule in rules if rule.conditions not in failing)
-            # Of several that hold, the strictest cap counts.
-            if holding and all(marking.sensitivity <= rule.sensitivity for rule in holding):
-                if holding not in together:
-                    together[holding] = _together(holding)
-                found[recipient] = together[holding]
+        for recipient, standing in self._standings.items():
+            if not failing.isdisjoint(standing.conditions):
+                holding = tuple(rule for rule in standing.rules if rule.conditions not in failing)
+                if not holding:
+                    continue
+                standing = Standing.of(holding)
+            if sensitivity <= standing.sensitivity:
+                found[recipient] = standing.entitlement
         return found
 
 
