@@ -20,6 +20,7 @@ from bench.job import SENDER
 from bench.world import BODY_BYTES, WrongResult, message
 from broker.agreements import Agreements, Day
 from broker.decision import Arrival, Decision, decide, examine, views_of
+from broker.service import tune_collector
 from broker.settings import Agency, Agreement, Limits
 from schemas import Message, parse
 
@@ -239,6 +240,8 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure and print the tables."""
     chosen = arguments()
+    # As in cbm serve.
+    tune_collector()
     try:
         costs, most_us = cost_table(chosen.rounds, chosen.agreements)
         growth = growth_table(chosen.rounds)
