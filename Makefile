@@ -30,6 +30,7 @@ postgresql:
 	@sh tools/install.sh postgresql
 
 bench: install
+	.venv/bin/python -m bench.decide
 	.venv/bin/python -m bench.throughput
 
 formats: install

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench.job import SENDER
@@ -112,7 +112,9 @@ class Network:
         ]
         agreements = [Agreement.model_validate(one | {"id": f"a{n}"}) for n, one in enumerate(contents)]
         # All that have an agreement, so that agreements to others do not concern the message.
-        names = {"recipients": " ".join(_agency(_SENDERS + to) for to in range(recipients))} if NOT_NAMED in others else {}
+        names = (
+            {"recipients": " ".join(_agency(_SENDERS + to) for to in range(recipients))} if NOT_NAMED in others else {}
+        )
         arrivals = []
         for n in range(_MESSAGES):
             content = json.loads(message(f"m{n}")) | {"source": _agency(n % _SENDERS)} | names

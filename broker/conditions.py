@@ -78,10 +78,7 @@ class Conditions:
 
     def hold(self, message: Message) -> bool:
         """Tell whether every condition certainly holds."""
-        for _, test in self.tests:
-            if test(message) is not Truth.YES:
-                return False
-        return True
+        return all(test(message) is Truth.YES for _, test in self.tests)
 
     def why_not(self, message: Message) -> str | None:
         """Name the first condition that does not hold, and whether the message contradicts it or is silent."""

@@ -108,7 +108,7 @@ class _Index:
         if not self.values or len(text) < MIN_HUNTED_CHARACTERS:
             return []
         reduced = self.reduced(text)
-        if len(self.values) <= _FEW and not any([value in reduced for value in self.values]):
+        if len(self.values) <= _FEW and not [1 for value in self.values if value in reduced]:
             return []
         found: list[Span] = []
         for start in range(len(reduced) - MIN_HUNTED_CHARACTERS + 1):
