@@ -267,12 +267,19 @@ def senseless(where: Where, families: frozenset[str]) -> list[Fault]:
     for country in where.origin or ():
         if not is_country(country):
             faults.append(Fault("never-holds", "origin", f"{country} is not an ISO 3166-1 country code"))
+    if any(prefix.startswith("00") for prefix in where.hs or ()):
+        faults.append(Fault("never-holds", "hs", "the Harmonized System has no chapter 00"))
     for pattern in where.identifiers or ():
-        if pattern.partition(":")[0] not in SCHEMES:
-            text = f"{pattern.partition(':')[0]} is no scheme; known are {', '.join(SCHEMES)}"
+        scheme, _, form = pattern.partition(":")
+        if scheme not in SCHEMES:
+            text = f"{scheme} is no scheme; known are {', '.join(SCHEMES)}"
+            faults.append(Fault("never-holds", "identifiers", text))
+        elif form != form.upper():
+            text = f"identifiers are compared in upper case: {scheme}:{form.upper()}"
             faults.append(Fault("never-holds", "identifiers", text))
     bare = {pattern.rstrip("*").rstrip(":") for pattern in where.identifiers or () if _is_bare(pattern)}
-    if bare >= set(SCHEMES):
+    # An alert may name no consignment at all; this then asks for those that do.
+    if bare >= set(SCHEMES) and "shipment" in families:
         faults.append(Fault("always-holds", "identifiers", "every message has an identifier of some scheme"))
     return faults
 

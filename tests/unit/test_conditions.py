@@ -169,7 +169,9 @@ def test_yes_beats_unknown_beats_no() -> None:
         ({"place": ["ZQ*"]}, BOTH, "never-holds", "place"),
         ({"place": ["KRP"]}, BOTH, "never-holds", "place"),
         ({"origin": ["ZQ"]}, BOTH, "never-holds", "origin"),
+        ({"hs": ["0012"]}, BOTH, "never-holds", "hs"),
         ({"identifiers": ["vin"]}, BOTH, "never-holds", "identifiers"),
+        ({"identifiers": ["ucr:6kr*"]}, BOTH, "never-holds", "identifiers"),
         ({"identifiers": [*SCHEMES[:-1], f"{SCHEMES[-1]}:*"]}, BOTH, "always-holds", "identifiers"),
     ],
 )
@@ -183,3 +185,4 @@ def test_a_condition_that_never_or_always_holds_is_a_fault(
 def test_sensible_conditions_have_no_fault() -> None:
     where = {"hs": ["06"], "place": ["KR*", "TH", "*PUS"], "origin": ["TH"], "identifiers": ["ucr:6KR*"]}
     assert senseless(Where.model_validate(where), BOTH) == []
+    assert senseless(Where.model_validate({"identifiers": SCHEMES}), frozenset({"alert"})) == []
