@@ -269,19 +269,22 @@ def senseless(where: Where, families: frozenset[str]) -> list[Fault]:
             faults.append(Fault("never-holds", "origin", f"{country} is not an ISO 3166-1 country code"))
     if any(prefix.startswith("00") for prefix in where.hs or ()):
         faults.append(Fault("never-holds", "hs", "the Harmonized System has no chapter 00"))
-    for pattern in where.identifiers or ():
+    faults += _senseless_identifiers(where.identifiers or (), families)
+    return faults
+
+
+def _senseless_identifiers(patterns: tuple[str, ...], families: frozenset[str]) -> Iterable[Fault]:
+    for pattern in patterns:
         scheme, _, form = pattern.partition(":")
         if scheme not in SCHEMES:
-            text = f"{scheme} is no scheme; known are {', '.join(SCHEMES)}"
-            faults.append(Fault("never-holds", "identifiers", text))
+            yield Fault("never-holds", "identifiers", f"{scheme} is no scheme; known are {', '.join(SCHEMES)}")
         elif form != form.upper():
             text = f"identifiers are compared in upper case: {scheme}:{form.upper()}"
-            faults.append(Fault("never-holds", "identifiers", text))
-    bare = {pattern.rstrip("*").rstrip(":") for pattern in where.identifiers or () if _is_bare(pattern)}
+            yield Fault("never-holds", "identifiers", text)
+    bare = {pattern.rstrip("*").rstrip(":") for pattern in patterns if _is_bare(pattern)}
     # An alert may name no consignment at all; this then asks for those that do.
     if bare >= set(SCHEMES) and "shipment" in families:
-        faults.append(Fault("always-holds", "identifiers", "every message has an identifier of some scheme"))
-    return faults
+        yield Fault("always-holds", "identifiers", "every message has an identifier of some scheme")
 
 
 def _is_bare(pattern: str) -> bool:
