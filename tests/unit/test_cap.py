@@ -125,6 +125,8 @@ def test_two_areas_in_two_languages_do_not_mix() -> None:
         ("Public", "<code>TLP:AMBER</code>", "AMBER", None),
         ("Private", "<addresses>kr.customs KR.BORDER</addresses>", "RED", "kr.border kr.customs"),
         ("Private", "<addresses>duty@customs.example</addresses>", "AMBER+STRICT", None),
+        ("Private", "<addresses>kr.customs</addresses><code>TLP:GREEN</code>", "AMBER", "kr.customs"),
+        ("Private", "<code>TLP:GREEN</code>", "AMBER", None),
         ("Private", "", "AMBER+STRICT", None),
         ("", "", "AMBER+STRICT", None),
     ],
