@@ -99,6 +99,8 @@ async def test_each_entitlement_has_its_own_bytes_and_who_is_owed_everything_the
         assert json.loads(tokens.body)["data"]["parties"][0]["name"].startswith("PSN-")
         # What was accepted is kept as it came, whoever sees what of it.
         assert [kept.body for kept in await journalled(house, 1)] == [body]
+        # The ledger has keys and outcomes, of nobody's parties or goods.
+        assert NAME not in str(await ledger(house, "*"))
 
 
 async def journalled(house: House, count: int) -> list[Delivery]:
