@@ -300,11 +300,10 @@ def views_of(
         if redaction is None:
             whole += [agency for agencies in by_scope.values() for agency in agencies]
             continue
+        key, traceparent = redacted_key(redaction.event), redaction.event.get("traceparent")
         for scope, agencies in by_scope.items():
-            redacted = redaction.view(TokenKey(token_secret, scope))
-            event = redacted.event
-            key, again = redacted_key(event), (event.get("correlationid"), event.get("traceparent"))
-            views.append(View(tuple(agencies), redacted.body, key, event["id"], *again))
+            made = redaction.view(TokenKey(token_secret, scope))
+            views.append(View(tuple(agencies), made.body, key, made.id, made.correlation_id, traceparent))
     if whole:
         again = (message.correlationid, message.traceparent)
         views.append(View(tuple(whole), body, feed_key(message), message.id, *again))

@@ -10,7 +10,6 @@ say under which agreement it came; and the words of closed lists in fields that 
 """
 
 import base64
-import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -40,10 +39,11 @@ Tokens = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """A view that is not the original: its bytes, and the event they spell."""
+    """A view that is not the original: its bytes, and what goes beside them."""
 
     body: bytes
-    event: dict[str, Any]
+    id: str
+    correlation_id: str | None
     withheld: tuple[str, ...]
 
 
@@ -51,10 +51,10 @@ class TokenKey:
     """Makes the tokens of one agreement and recipient: equal for equal values, and telling nothing of them."""
 
     def __init__(self, secret: bytes, scope: str) -> None:
-        self._key = hmac.new(secret, b"cbm tokens " + scope.encode(), hashlib.sha256).digest()
+        self._key = hmac.digest(secret, b"cbm tokens " + scope.encode(), "sha256")
 
     def __call__(self, value: str) -> str:
-        digest = hmac.new(self._key, value.encode(), hashlib.sha256).digest()
+        digest = hmac.digest(self._key, value.encode(), "sha256")
         return "PSN-" + base64.b32encode(digest[:15]).decode()
 
 
@@ -78,10 +78,9 @@ def redact(
 
 
 class Redaction:
-    """What is done to one message, found once; each recipient's own tokens are filled in last."""
+    """What is done to one message, found and written once; each recipient's own tokens are filled in last."""
 
     def __init__(self, event: dict[str, Any], removed: Sequence[Path], tokened: Sequence[Path]) -> None:
-        self._event = event
         self._changed: set[str] = set()
         self._tokened: list[tuple[Any, Any, str]] = []
         hidden: list[str | float] = []
@@ -93,9 +92,18 @@ class Redaction:
         for path in tokened:
             self._replace(event, path)
         self._hunt = Hunt(hidden)
-        self._scrub_attributes(frozenset(tokened) | frozenset(removed))
+        self._scrub_attributes(event, frozenset(tokened) | frozenset(removed))
         for path in removed:
             _at(event, path[:-1])[path[-1]] = _GONE
+        for number, (container, name, _) in enumerate(self._tokened):
+            container[name] = f"{_GAP}{number}{_GAP}"
+        self.event = {name: kept for name, value in event.items() if (kept := _left(value)) is not _GONE}
+        """What every view says alike; where tokens go is a gap."""
+        self.event.setdefault("data", {})
+        self.withheld = tuple(sorted(self._changed))
+        self.event["withheld"] = " ".join(self.withheld)
+        # Text and number of a gap in turn.
+        self._parts = json.dumps(self.event, ensure_ascii=False, separators=(",", ":")).split(_GAP)
 
     @classmethod
     def of(
@@ -115,21 +123,26 @@ class Redaction:
 
     def view(self, tokens: Tokens) -> Redacted:
         """Return the view of the recipients to whom these tokens belong."""
-        for container, name, text in self._tokened:
-            container[name] = tokens(text)
-        event = {name: kept for name, value in self._event.items() if (kept := _left(value)) is not _GONE}
-        event.setdefault("data", {})
-        withheld = tuple(sorted(self._changed))
-        event["withheld"] = " ".join(withheld)
-        return Redacted(json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode(), event, withheld)
+
+        def filled(parts: list[str]) -> str:
+            parts = parts.copy()
+            parts[1::2] = [tokens(self._tokened[int(number)][2]) for number in parts[1::2]]
+            return "".join(parts)
+
+        correlation_id = self.event.get("correlationid")
+        return Redacted(
+            filled(self._parts).encode(),
+            filled(self.event["id"].split(_GAP)),
+            None if correlation_id is None else filled(correlation_id.split(_GAP)),
+            self.withheld,
+        )
 
     def _replace(self, event: dict[str, Any], path: Path) -> None:
         """Have tokens stand for all values at and below a path."""
         for container, name, value in _leaves(_at(event, path[:-1]), path[-1]):
             self._tokened.append((container, name, _normal(value)))
 
-    def _scrub_attributes(self, done: frozenset[Path]) -> None:
-        event = self._event
+    def _scrub_attributes(self, event: dict[str, Any], done: frozenset[Path]) -> None:
         for name, value in list(event.items()):
             if name == "data":
                 self._scrub(event, name, (name,), (name,), done)
@@ -139,25 +152,25 @@ class Redaction:
                     event[name] = " ".join(kept)
                     self._changed.add("/recipients")
             elif name not in _FIXED:
-                self._scrub_attribute(name, value)
+                self._scrub_attribute(event, name, value)
 
-    def _scrub_attribute(self, name: str, value: Any) -> None:
+    def _scrub_attribute(self, event: dict[str, Any], name: str, value: Any) -> None:
         extension = name not in _KEYS and name not in _FORMED
         if extension and self._hunt.finds(name):
             # Its name says it already; to list it would say it again.
-            self._event[name] = _GONE
+            event[name] = _GONE
             self._changed.add("/" + MARK)
         elif name in _KEYS:
             if self._hunt.finds(value):
                 # A subject meets identifiers; the others name messages, of which no two may become one.
-                self._tokened.append((self._event, name, _normal(value) if name == "subject" else value))
+                self._tokened.append((event, name, _normal(value) if name == "subject" else value))
                 self._changed.add(f"/{name}")
         elif name in _FORMED:
             if self._hunt.finds(value):
-                self._event[name] = _GONE
+                event[name] = _GONE
                 self._changed.add(f"/{name}")
         else:
-            self._scrub_leaf(self._event, name, (name,))
+            self._scrub_leaf(event, name, (name,))
 
     def _scrub(
         self, container: Any, name: str | int, path: Path, shape: tuple[str, ...], done: frozenset[Path]
@@ -196,6 +209,10 @@ class Redaction:
 
 
 _NATIVE: Path = ("data", "native")
+
+
+# Half a surrogate pair, which no text that came as UTF-8 holds.
+_GAP = "\ud800"
 
 
 class _Gone:

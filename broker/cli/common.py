@@ -76,8 +76,18 @@ def write(data: bytes) -> None:
         raise typer.Exit(0) from None
 
 
-def show(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, title: str = "") -> None:
-    """Show rows: a table of `columns` (key -> heading) on a terminal, JSON lines with every key elsewhere."""
+def show(
+    rows: Sequence[dict[str, Any]],
+    columns: Mapping[str, str],
+    *,
+    as_json: bool,
+    title: str = "",
+    told: Callable[[dict[str, Any]], dict[str, Any]] = lambda row: row,
+) -> None:
+    """Show rows: a table of `columns` (key -> heading) on a terminal, JSON lines with every key elsewhere.
+
+    `told` is how a row is put to people.
+    """
     if as_json or not sys.stdout.isatty():
         for row in rows:
             out(json.dumps(row, default=_plain))
@@ -85,7 +95,7 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_js
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for heading in columns.values():
         table.add_column(heading, overflow="fold")
-    for row in rows:
+    for row in map(told, rows):
         table.add_row(*(_cell(row.get(key)) for key in columns))
     Console(highlight=False).print(table)
 

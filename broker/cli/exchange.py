@@ -262,14 +262,19 @@ def explain(
     columns = {
         "agency": "agency",
         "receives": "receives",
-        "agreement": "agreement",
-        "purpose": "purpose",
-        "withheld": "withheld",
+        "under": "under",
+        "withheld": "missing or changed",
         "why": "why",
     }
-    show(rows, columns, as_json=as_json, title=f"{message.type} of {agency}, TLP:{message.marking}")
+    title = f"{message.type} of {agency}, TLP:{message.marking}"
+    show(rows, columns, as_json=as_json, title=title, told=_explained)
     if not any(row["receives"] for row in rows):
         raise Undeliverable([Fault("no-recipient", "", "nobody would receive it")])
+
+
+def _explained(row: dict[str, Any]) -> dict[str, Any]:
+    under = [row["agreement"], row["purpose"], row["legal_basis"]] if row["receives"] else []
+    return row | {"under": under, "why": row["why"].replace("; ", "\n")}
 
 
 def credentials(

@@ -276,18 +276,9 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check the configuration, offline: every fault at once; then who may see which types of whom."""
     settings = _checked(load(config))
     agreements = Agreements.of(settings)
-    columns = {
-        "from": "of",
-        "to": "seen by",
-        "types": "types",
-        "where": "where",
-        "withhold": "withheld",
-        "up_to_tlp": "TLP up to",
-        "agreement": "agreement",
-        "purpose": "purpose",
-        "valid_until": "until",
-    }
-    show(explanation.matrix(settings, agreements), columns, as_json=as_json, title="who may see what")
+    columns = {"from": "of", "to": "seen by", "sees": "what", "kept_back": "kept back", "under": "under"}
+    rows = explanation.matrix(settings, agreements)
+    show(rows, columns, as_json=as_json, title="who may see what", told=explanation.told)
     for warning in explanation.warnings(settings, agreements, datetime.now(UTC).date()):
         note(f"warning: {warning}")
     note(f"{config_path(config)} is right: {len(settings.agency)} agencies, {len(settings.agreement)} agreements")
@@ -306,6 +297,8 @@ def agreements_diff(
     rows = explanation.differences(load(old), load(new))
     columns = {"from": "of", "to": "seen by", "types": "types", "change": "change", "details": "what"}
     show(rows, columns, as_json=as_json)
+    if any(row["change"] == "changes" for row in rows):
+        note("changes: wider in one way and narrower in another, or by conditions of which neither contains the other")
     note(f"{len(rows)} changes" if rows else "nobody's view changes")
 
 

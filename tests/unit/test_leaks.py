@@ -34,6 +34,8 @@ from tests.unit.strategies import NOW
 AGENCIES = (CUSTOMS, QUARANTINE, BORDER)
 EXAMPLES = int(os.environ.get("CBM_TEST_LEAK_EXAMPLES", "300"))
 LIMITS = Limits()
+# A hundred examples a second, and three times that for a machine that is busy.
+pytestmark = pytest.mark.timeout(300 + EXAMPLES * 3 // 100)
 
 WORDS = ("quokka", "zephyr", "vortex", "fjord", "gizmo", "waltz")
 NUMBERS = ("73919391", "86428642", "59735973")
