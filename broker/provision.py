@@ -7,8 +7,8 @@ a definitions file for the administrator, who alone can make users. Never delete
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from broker.amqp import Session
 from broker.credentials import Credentials, url_with, write_private
@@ -20,6 +20,9 @@ from broker.settings import Settings
 from broker.topology import AGENCY_TAG, Addresses, definitions, topology
 from schemas.errors import ConfigError, Fault, NotAuthorised, NotFound, TransportError
 
+if TYPE_CHECKING:
+    from broker.authority import Bundle
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -27,6 +30,8 @@ class Place:
 
     url: str
     management: Management | None
+    tls_port: int = 0
+    """Where a private node takes client certificates; 0: nowhere."""
 
     @property
     def addresses(self) -> Addresses:
@@ -37,7 +42,33 @@ class Place:
         """Return the URL by which an agency connects to the same RabbitMQ."""
         parts = urlsplit(self.url)
         netloc = parts.netloc.rpartition("@")[2]
-        return f"{parts.scheme}://{quoted(agency)}:{quoted(password)}@{netloc}{parts.path}"
+        # Whose certificates are trusted is the same for all; a certificate of the broker's own is nobody else's.
+        query = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name == "cacertfile"], safe="/")
+        url = f"{parts.scheme}://{quoted(agency)}:{quoted(password)}@{netloc}{parts.path}"
+        return url + (f"?{query}" if query else "")
+
+    def require_tls(self) -> None:
+        """Ask for a RabbitMQ that takes the certificates of the node's own authority.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if not self.tls_port:
+            raise NotFound("no private RabbitMQ with TLS was started: set [rabbitmq] tls = true, without a url")
+
+    def certificate_url(self, agency: str, bundle: "Bundle") -> str:
+        """Return the URL by which an agency connects with its certificate."""
+        self.require_tls()
+        files = {"cacertfile": bundle.authority, "certfile": bundle.certificate, "keyfile": bundle.key}
+        query = urlencode({name: str(path.resolve()) for name, path in files.items()}, safe="/")
+        return f"amqps://{quoted(agency)}@localhost:{self.tls_port}{urlsplit(self.url).path}?{query}"
+
+
+def private_node(settings: Settings) -> PrivateNode:
+    """Return the private node that a configuration without a RabbitMQ of its own asks for."""
+    rabbitmq = settings.rabbitmq
+    names = ("localhost", "127.0.0.1", settings.node.name) if rabbitmq.tls else ()
+    return PrivateNode(settings.state_dir, rabbitmq.vhost, rabbitmq.server, tls_names=names)
 
 
 def configured_place(settings: Settings) -> Place:
@@ -49,8 +80,8 @@ def configured_place(settings: Settings) -> Place:
     """
     rabbitmq = settings.rabbitmq
     if not rabbitmq.url:
-        node = PrivateNode(settings.state_dir, rabbitmq.vhost)
-        return Place(node.url, node.management)
+        node = private_node(settings)
+        return Place(node.url, node.management, node.ports.amqps if node.ports else 0)
     password = rabbitmq.password.get_secret_value() if rabbitmq.password else None
     if password is None and rabbitmq.password_file is not None:
         try:

@@ -70,6 +70,7 @@ class RabbitMQ(Section):
     management_url: str = Field("", description="empty: the url's host, port 15672; `none`: not to be used")
     vhost: str = "cbm"
     server: str = Field("", description="the rabbitmq-server program of a private node; empty: found by itself")
+    tls: bool = Field(False, description="a private node listens with TLS too, for client certificates")
     heartbeat_s: Annotated[int, Field(ge=5, le=600)] = Field(15, description="below 5 s a busy loop loses connections")
 
 
@@ -362,6 +363,9 @@ def contradictions(settings: Settings) -> list[Fault]:
     faults = _repeated("agency", [a.id for a in settings.agency])
     faults += _repeated("agreement", [a.id for a in settings.agreement])
     faults += _repeated("adapter", [a.agency for a in settings.adapter])
+    if settings.rabbitmq.tls and settings.rabbitmq.url:
+        text = "is for a private node; the RabbitMQ of rabbitmq.url has its own configuration, and amqps:// there"
+        faults.append(Fault("no-private-node", "rabbitmq.tls", text))
     for index, agency in enumerate(settings.agency):
         faults += _unknown_types(f"agency[{index}].publishes", agency.publishes)
     for group, members in settings.groups.items():

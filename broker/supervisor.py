@@ -13,6 +13,7 @@ from pathlib import Path
 
 from broker.logs import log
 from broker.node import PrivateNode
+from broker.provision import private_node
 from broker.settings import Settings
 from schemas.errors import CbmError
 
@@ -43,8 +44,7 @@ class Supervisor:
         self._config = config
         self._logs = logs
         self._stopping = False
-        rabbitmq = settings.rabbitmq
-        self.node = None if rabbitmq.url else PrivateNode(settings.state_dir, rabbitmq.vhost, rabbitmq.server)
+        self.node = None if settings.rabbitmq.url else private_node(settings)
         self._node_task: asyncio.Task[None] | None = None
         self._broker = Child("broker", ["serve"])
         self._adapters = [Child(f"adapter.{a.agency}", ["adapter", a.agency]) for a in settings.adapter]

@@ -38,7 +38,7 @@ from broker.logs import configure, log
 from broker.names import LANES, QUARANTINE, inbox_queue, ingress_queue
 from broker.narration import sentence
 from broker.node import PrivateNode
-from broker.provision import Place, configured_place
+from broker.provision import Place, configured_place, private_node
 from broker.settings import Settings
 from broker.supervisor import Supervisor
 from schemas import ReceiptMessage
@@ -98,7 +98,7 @@ async def _serve(settings: Settings, config: Path | None, supervised: bool) -> N
 
     node: PrivateNode | None = None
     if not settings.rabbitmq.url:
-        node = PrivateNode(settings.state_dir, settings.rabbitmq.vhost, settings.rabbitmq.server)
+        node = private_node(settings)
         if await node.start():
             log.info("node.started", amqp_port=node.ports.amqp if node.ports else None)
         else:
