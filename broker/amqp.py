@@ -60,7 +60,7 @@ _FLUSH_BYTES = 256 * 1024
 # Read at once. pika's 4 KiB are three messages; with 64 KiB it copies what it has not yet decoded too often.
 _READ_BYTES = 16 * 1024
 # Query parameters of RabbitMQ's URI scheme that pika does not know.
-_TLS_FILES = ("cacertfile", "certfile", "keyfile")
+_TLS_PARAMETERS = frozenset({"cacertfile", "certfile", "keyfile", "verify", "server_name_indication"})
 
 Headers = dict[str, Any]
 
@@ -201,8 +201,8 @@ def _guarded(callback: Callable[..., None]) -> Callable[..., None]:
 def _parameters(url: str) -> Any:
     """Read an AMQP URL, with the query parameters that RabbitMQ's URI scheme has for TLS.
 
-    A certificate and no password: the certificate says who it is (EXTERNAL). The server's name is checked
-    always, also where the scheme would have it asked for.
+    A certificate and no password: the certificate says who it is (EXTERNAL). The server's certificate and
+    name are checked always: a URL that would have it otherwise is refused.
 
     Raises:
         Unreachable: it is no such URL, or a file cannot be read. The text holds nothing of the URL, which
@@ -211,30 +211,41 @@ def _parameters(url: str) -> Any:
     try:
         parts = urlsplit(url)
         query = parse_qsl(parts.query, keep_blank_values=True)
-        files = {name: value for name, value in query if name in _TLS_FILES}
-        rest = urlencode([(name, value) for name, value in query if name not in _TLS_FILES])
-        by_certificate = "certfile" in files and parts.password is None
+        tls = {name: value for name, value in query if name in _TLS_PARAMETERS}
+        rest = urlencode([(name, value) for name, value in query if name not in _TLS_PARAMETERS])
+        by_certificate = "certfile" in tls and parts.password is None
         # pika takes a user only with a password; a certificate has its own name.
         netloc = parts.netloc.rpartition("@")[2] if by_certificate else parts.netloc
+        if any(name == "ssl_options" for name, _ in query):
+            raise ValueError  # pika's own way, which can name a weaker protocol
         parameters = pika.URLParameters(urlunsplit(parts._replace(query=rest, netloc=netloc)))
     except (ValueError, TypeError, AttributeError) as error:
         raise Unreachable(f"not an AMQP URL ({type(error).__name__})") from None
-    if not files:
+    if parts.scheme.lower() != "amqps":
+        if tls:
+            raise Unreachable("certificates go with amqps://")
         return parameters
-    if parts.scheme != "amqps":
-        raise Unreachable("certificates go with amqps://")
-    try:
-        context = ssl.create_default_context(cafile=files.get("cacertfile"))
-        if "certfile" in files:
-            # A key with a passphrase would have pika's event loop wait for somebody at a terminal.
-            context.load_cert_chain(files["certfile"], files.get("keyfile"), password="")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
-        raise Unreachable(f"a certificate or its key cannot be read: {reason}") from None
-    parameters.ssl_options = pika.SSLOptions(context, parameters.host)
+    parameters.ssl_options = pika.SSLOptions(_tls_context(tls), tls.get("server_name_indication", parameters.host))
     if by_certificate:
         parameters.credentials = ExternalCredentials()
     return parameters
+
+
+def _tls_context(tls: dict[str, str]) -> ssl.SSLContext:
+    if tls.get("verify", "verify_peer") != "verify_peer":
+        raise Unreachable("the server's certificate is always verified: no verify but verify_peer")
+    if "keyfile" in tls and "certfile" not in tls:
+        raise Unreachable("a keyfile goes with the certfile of its certificate")
+    try:
+        context = ssl.create_default_context(cafile=tls.get("cacertfile"))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if "certfile" in tls:
+            # A key with a passphrase would have pika's event loop wait for somebody at a terminal.
+            context.load_cert_chain(tls["certfile"], tls.get("keyfile"), password="")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+        raise Unreachable(f"a certificate or its key cannot be read: {reason}") from None
+    return context
 
 
 def _leaves(error: BaseException) -> Iterable[BaseException]:
@@ -250,6 +261,9 @@ def _open_error(error: BaseException, where: str, *, tls: bool) -> CbmError:
     for one in found:
         if isinstance(one, ProbableAuthenticationError):
             return NotAuthorised(f"RabbitMQ at {where} refuses the user name, the password or the certificate")
+        if isinstance(one, ProbableAccessDeniedError) and "limit" in str(one):
+            # Connections that were cut off count until their heartbeats fail: waiting helps.
+            return Unreachable(f"RabbitMQ at {where} takes no further connection of this user: the limit is reached")
         if isinstance(one, ProbableAccessDeniedError):
             return NotAuthorised(f"RabbitMQ at {where} refuses the virtual host, or there is none of that name")
         if isinstance(one, ConnectionClosed) and one.reply_code in (403, 530):
@@ -290,8 +304,8 @@ class Session:
         """Connect.
 
         Raises:
-            Unreachable: nobody answers, or no RabbitMQ.
-            NotAuthorised: wrong user, password or virtual host.
+            Unreachable: nobody answers, or no RabbitMQ; or the user's connections are as many as it may have.
+            NotAuthorised: wrong user, password, certificate or virtual host.
         """
         parameters = _parameters(url)
         parameters.heartbeat = heartbeat_s

@@ -1,12 +1,16 @@
 """A small certificate authority for trials: the private node's certificate, and those of agencies.
 
-Owns `state_dir/authority`, its key above all, which never leaves that folder. It revokes nothing: an
-agency that leaves loses its RabbitMQ user, and its certificate opens nothing any more. A service that
-is open to other machines has certificates of the authority that its operator trusts already.
+Owns `state_dir/authority`, its key above all, which never leaves that folder. It withdraws no single
+certificate: an agency that leaves loses its RabbitMQ user, and its certificates open nothing any more.
+A service that is open to other machines has certificates of the authority that its operator trusts
+already. Slow to import: only what issues or checks certificates does.
 """
 
+import contextlib
+import fcntl
 import ipaddress
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,24 +21,26 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from broker.credentials import write_private
+from broker.credentials import Bundle, write_private
+from schemas.codes import AGENCY_PATTERN
 from schemas.errors import NotFound
 
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 365
-# A certificate with less than this left is made anew at the next start.
+# An agency's certificate for processes on the broker's machine is made anew when less than this is left.
 RENEWAL = timedelta(days=30)
 # Clocks differ: a certificate made here must be good on a machine that is a little behind.
 _BACKDATED = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
-    """Where the three files of one certificate stand."""
+class _Wanted:
+    """What a certificate is to say. `days` is cut to what is left of the authority's own term."""
 
-    authority: Path
-    certificate: Path
-    key: Path
+    name: str
+    usage: x509.ObjectIdentifier
+    days: int
+    alternative: tuple[x509.GeneralName, ...] = ()
 
 
 class Authority:
@@ -43,54 +49,71 @@ class Authority:
     def __init__(self, state_dir: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.folder = state_dir / "authority"
         self.certificate_path = self.folder / "ca.crt"
+        self._local = state_dir / "certificates"
         self._key_path = self.folder / "ca.key"
         self._clock = clock
 
     def server(self, names: Iterable[str]) -> Bundle:
-        """Return a certificate of the RabbitMQ node for these host names and addresses, renewed where it must be."""
-        wanted = [_general_name(name) for name in dict.fromkeys(names)]
-        bundle = Bundle(self.certificate_path, self.folder / "server.crt", self.folder / "server.key")
-        key, authority = self._open()
-        if not self._still_good(bundle, authority, wanted):
-            subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "RabbitMQ of cbm")])
-            self._issue(bundle, key, authority, subject, ExtendedKeyUsageOID.SERVER_AUTH, CERTIFICATE_DAYS, wanted)
-        return bundle
+        """Return a certificate of the RabbitMQ node for these host names and addresses, made anew where it must be.
+
+        It ends with the authority: its key lies beside the authority's, so that a shorter term would
+        protect nobody, and a node that runs for long would one day turn everybody away.
+        """
+        alternative = tuple(_general_name(name) for name in dict.fromkeys(names))
+        wanted = _Wanted("RabbitMQ of cbm", ExtendedKeyUsageOID.SERVER_AUTH, AUTHORITY_DAYS, alternative)
+        with self._open() as (key, authority):
+            bundle = Bundle(self.certificate_path, self.folder / "server.crt", self.folder / "server.key")
+            if not self._still_good(bundle, authority, wanted, timedelta()):
+                self._issue(bundle, key, authority, wanted)
+            return bundle
 
     def agency(self, agency: str, folder: Path, days: int = CERTIFICATE_DAYS) -> Bundle:
         """Write a new key and certificate of an agency, and the authority's certificate, into a folder.
 
         Called again it renews: a new key, a new term. The earlier certificate stays good until its own end.
         """
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        bundle = Bundle(folder / "ca.crt", folder / f"{agency}.crt", folder / f"{agency}.key")
-        key, authority = self._open()
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, agency)])
-        self._issue(bundle, key, authority, subject, ExtendedKeyUsageOID.CLIENT_AUTH, days, [])
-        bundle.authority.write_bytes(_pem(authority))
-        return bundle
+        with self._open() as (key, authority):
+            bundle = _prepared(agency, folder, authority)
+            self._issue(bundle, key, authority, _Wanted(agency, ExtendedKeyUsageOID.CLIENT_AUTH, days))
+            return bundle
 
-    def _open(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-        """Return the authority's key and certificate.
+    def local(self, agency: str) -> Bundle:
+        """Return the certificate by which processes on this machine act as an agency, renewed where it must be."""
+        wanted = _Wanted(agency, ExtendedKeyUsageOID.CLIENT_AUTH, CERTIFICATE_DAYS)
+        with self._open() as (key, authority):
+            bundle = _prepared(agency, self._local, authority)
+            if not self._still_good(bundle, authority, wanted, RENEWAL):
+                self._issue(bundle, key, authority, wanted)
+            return bundle
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[tuple[ec.EllipticCurvePrivateKey, x509.Certificate]]:
+        """Yield the authority's key and certificate; one process at a time, or two might found it twice.
 
         Raises:
             NotFound: its term is over, or one of its two files is gone; only people may decide to begin anew.
         """
-        if not self._key_path.exists() and not self.certificate_path.exists():
-            self._found()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self._key_path.exists() and not self.certificate_path.exists():
+                self._found()
+            yield self._read()
+
+    def _read(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        text = f"the certificate authority in {self.folder} %s; without the folder a new one is made"
         try:
             key = serialization.load_pem_private_key(self._key_path.read_bytes(), None)
             certificate = x509.load_pem_x509_certificate(self.certificate_path.read_bytes())
-        except (OSError, ValueError):
-            text = f"the certificate authority in {self.folder} cannot be read; without the folder a new one is made"
-            raise NotFound(text) from None
+        except (OSError, ValueError, TypeError):
+            raise NotFound(text % "cannot be read") from None
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+            raise NotFound(text % "has a key that is not its certificate's")
         if certificate.not_valid_after_utc <= self._clock():
-            text = f"the certificate authority in {self.folder} ended; without the folder a new one is made"
-            raise NotFound(text)
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
+            raise NotFound(text % "ended")
         return key, certificate
 
     def _found(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = ec.generate_private_key(ec.SECP256R1())
         now = self._clock()
         # The date tells two authorities of one node apart, where people look.
@@ -104,48 +127,64 @@ class Authority:
             .sign(key, hashes.SHA256())
         )
         write_private(self._key_path, _private_pem(key))
-        self.certificate_path.write_bytes(_pem(certificate))
+        write_private(self.certificate_path, _pem(certificate))
 
-    def _still_good(self, bundle: Bundle, authority: x509.Certificate, names: list[x509.GeneralName]) -> bool:
-        """Whether a certificate is of this authority, for these names, and has time left."""
+    def _still_good(self, bundle: Bundle, authority: x509.Certificate, wanted: _Wanted, least: timedelta) -> bool:
+        """Whether a certificate is this authority's, says what is wanted, fits its key and has time left."""
         try:
             certificate = x509.load_pem_x509_certificate(bundle.certificate.read_bytes())
-            found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            key = serialization.load_pem_private_key(bundle.key.read_bytes(), None)
             certificate.verify_directly_issued_by(authority)
-        except (OSError, ValueError, x509.ExtensionNotFound, InvalidSignature, TypeError):
+            extensions = certificate.extensions
+        except (OSError, ValueError, InvalidSignature, TypeError):
             return False
-        left = certificate.not_valid_after_utc - self._clock()
-        return bundle.key.exists() and list(found) == names and left > RENEWAL
+        found: tuple[x509.GeneralName, ...] = ()
+        with contextlib.suppress(x509.ExtensionNotFound):
+            found = tuple(extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+        return (
+            (certificate.subject, found) == (_name(wanted.name), wanted.alternative)
+            # A stop between the writing of the two leaves a new key beside an old certificate.
+            and key.public_key() == certificate.public_key()
+            and certificate.not_valid_after_utc - self._clock() > least
+        )
 
     def _issue(
-        self,
-        bundle: Bundle,
-        signer: ec.EllipticCurvePrivateKey,
-        authority: x509.Certificate,
-        subject: x509.Name,
-        usage: x509.ObjectIdentifier,
-        days: int,
-        names: list[x509.GeneralName],
+        self, bundle: Bundle, signer: ec.EllipticCurvePrivateKey, authority: x509.Certificate, wanted: _Wanted
     ) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         now = self._clock()
         # No certificate outlives its authority.
-        term = min(timedelta(days=days), authority.not_valid_after_utc - now)
+        term = min(timedelta(days=wanted.days), authority.not_valid_after_utc - now)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
         builder = (
-            _builder(subject, authority.subject, key.public_key(), now, term)
+            _builder(_name(wanted.name), authority.subject, key.public_key(), now, term)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
             # An agency's certificate must not pass for the server's.
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([wanted.usage]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(issuer, critical=False)
         )
-        if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        if wanted.alternative:
+            builder = builder.add_extension(x509.SubjectAlternativeName(wanted.alternative), critical=False)
         certificate = builder.sign(signer, hashes.SHA256())
         write_private(bundle.key, _private_pem(key))
-        bundle.certificate.write_bytes(_pem(certificate))
+        write_private(bundle.certificate, _pem(certificate))
+
+
+def _prepared(agency: str, folder: Path, authority: x509.Certificate) -> Bundle:
+    """Make an agency's folder, with the authority's certificate in it, and name the files.
+
+    Raises:
+        NotFound: there can be no agency of that name. The common name alone says who somebody is: one of the
+            broker's own user would be the key to everything.
+    """
+    if re.fullmatch(AGENCY_PATTERN, agency) is None:
+        raise NotFound(f"{agency!r} is no agency id: certificates are issued to agencies only")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    bundle = Bundle.of(agency, folder)
+    write_private(bundle.authority, _pem(authority))
+    return bundle
 
 
 def _builder(
@@ -176,6 +215,10 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
+def _name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
 def _general_name(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
@@ -183,8 +226,8 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _private_pem(key: ec.EllipticCurvePrivateKey) -> str:

@@ -33,12 +33,12 @@ from broker.cli.common import (
     until_signal,
 )
 from broker.client import connect
-from broker.credentials import Credentials, write_private
+from broker.credentials import write_private
 from broker.logs import configure, log
 from broker.names import LANES, QUARANTINE, inbox_queue, ingress_queue
 from broker.narration import sentence
 from broker.node import PrivateNode
-from broker.provision import Place, configured_place, private_node
+from broker.provision import Place, agency_address, configured_place, private_node
 from broker.settings import Settings
 from broker.supervisor import Supervisor
 from schemas import ReceiptMessage
@@ -236,8 +236,7 @@ async def _narrate(settings: Settings, agency: str, names: dict[str, str]) -> No
     since = datetime.now(UTC)
     while True:
         try:
-            url = configured_place(settings).agency_url(agency, Credentials(settings.state_dir).get(agency))
-            async with connect(url) as client:
+            async with connect(agency_address(settings, agency)) as client:
                 async for received in client.replay(since=since):
                     try:
                         message = received.message

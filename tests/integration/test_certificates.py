@@ -9,18 +9,25 @@ import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from broker.amqp import Session, properties
-from broker.authority import Authority, Bundle
+from broker.authority import Authority
 from broker.client import connect
+from broker.credentials import Bundle, Credentials
 from broker.node import PrivateNode
-from broker.provision import Place
+from broker.provision import Place, provision
+from broker.settings import Settings
 from schemas import build
-from schemas.errors import NotAuthorised, TransportError, Unreachable
+from schemas.errors import NotAuthorised, NotFound, TransportError, Unreachable
 from tests.harness import BORDER, CUSTOMS, QUARANTINE, House, alert, until
 from tests.integration.conftest import forget_processes
 
@@ -61,6 +68,50 @@ async def refused(address: str) -> None:
     """Under TLS 1.3 a refused client first believes itself let in; RabbitMQ then ends the connection."""
     with pytest.raises(NotAuthorised, match="certificate"):
         await Session.open(address, name="test", timeout_s=10)
+
+
+@dataclass
+class Forgery:
+    """What somebody might show: by default a certificate of the node's own authority that is good."""
+
+    names: tuple[str, ...] = (CUSTOMS,)
+    alternative: tuple[str, ...] = ()
+    usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.CLIENT_AUTH
+    begins_days: float = -1
+    ends_days: float = 1
+    signed_by: str = "the authority"
+
+    def write(self, genuine: Authority, folder: Path) -> Bundle:
+        """Write the certificate, its key, and whoever issued it."""
+        bundle = Bundle(genuine.certificate_path, folder / "forged.crt", folder / "forged.key")
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in self.names])
+        issuer, signer, further = subject, key, b""
+        if self.signed_by != "itself":
+            other = genuine.agency(QUARANTINE, folder)
+            if self.signed_by == "the authority":
+                other = Bundle(genuine.certificate_path, genuine.certificate_path, genuine.folder / "ca.key")
+            else:
+                further = other.certificate.read_bytes()
+            above = x509.load_pem_x509_certificate(other.certificate.read_bytes())
+            loaded = serialization.load_pem_private_key(other.key.read_bytes(), None)
+            assert isinstance(loaded, ec.EllipticCurvePrivateKey)
+            issuer, signer = above.subject, loaded
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now + timedelta(days=self.begins_days))
+            .not_valid_after(now + timedelta(days=self.ends_days))
+            .add_extension(x509.ExtendedKeyUsage([self.usage]), critical=False)
+        )
+        if self.alternative:
+            alternative = x509.SubjectAlternativeName([x509.DNSName(name) for name in self.alternative])
+            builder = builder.add_extension(alternative, critical=False)
+        certificate = builder.sign(signer, hashes.SHA256())
+        bundle.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + further)
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        bundle.key.write_bytes(key.private_bytes(*form))
+        return bundle
 
 
 async def test_with_its_certificate_an_agency_publishes_and_receives_as_itself(
@@ -141,7 +192,7 @@ async def test_a_client_speaks_to_no_server_but_the_one_it_asked_for(tmp_path: P
     shown = {
         "another authority": lambda: Authority(tmp_path / "theirs").server(["localhost"]),
         "another name": lambda: ours.server(["elsewhere.example"]),
-        "an agency": lambda: ours.agency("localhost", tmp_path / "posing"),
+        "an agency": lambda: Forgery(("localhost",), ("localhost",)).write(ours, tmp_path),
     }[impostor]()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(shown.certificate, shown.key)
@@ -196,3 +247,110 @@ async def test_the_command_writes_a_certificate_by_which_one_gets_in(tls_house: 
         subprocess.run, [*command, str(tmp_path / "more")], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert (done.returncode, (tmp_path / "more").exists()) == (3, False)
+
+
+async def test_a_certificate_made_by_hand_is_as_good_where_nothing_is_wrong_with_it(
+    tls_house: House, tmp_path: Path
+) -> None:
+    bundle = Forgery().write(authority(tls_house), tmp_path)
+    await (await Session.open(url(tls_house, CUSTOMS, bundle), name="test")).close()
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        pytest.param(Forgery(names=(CUSTOMS, QUARANTINE)), id="two common names"),
+        pytest.param(Forgery(names=("kr.stranger", CUSTOMS)), id="a stranger's name first"),
+        pytest.param(Forgery(names=(CUSTOMS, CUSTOMS)), id="the name twice"),
+        pytest.param(Forgery(names=(), alternative=(CUSTOMS,)), id="an alternative name alone"),
+        pytest.param(Forgery(names=("kr.stranger",), alternative=(CUSTOMS,)), id="an alternative name besides"),
+        pytest.param(Forgery(names=("*",)), id="a wildcard"),
+        pytest.param(Forgery(names=("kr.*",)), id="a wildcard of a country"),
+        pytest.param(Forgery(names=(CUSTOMS.upper(),)), id="upper case"),
+        pytest.param(Forgery(names=(f"{CUSTOMS} ",)), id="a blank after it"),
+        pytest.param(Forgery(names=(f"{CUSTOMS}\x00.example",)), id="a NUL after it"),
+        pytest.param(Forgery(begins_days=0.5), id="not yet valid"),
+        pytest.param(Forgery(ends_days=-0.5), id="not valid any more"),
+        pytest.param(Forgery(usage=ExtendedKeyUsageOID.SERVER_AUTH), id="for servers"),
+        pytest.param(Forgery(signed_by="itself"), id="signed by itself"),
+        pytest.param(Forgery(signed_by="an agency"), id="signed by an agency"),
+    ],
+)
+async def test_nobody_becomes_an_agency_by_a_certificate_that_only_resembles_its_own(
+    tls_house: House, tmp_path: Path, forgery: Forgery
+) -> None:
+    await refused(url(tls_house, CUSTOMS, forgery.write(authority(tls_house), tmp_path)))
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+async def test_the_listener_speaks_no_tls_below_1_2(tls_house: House, tmp_path: Path) -> None:
+    bundle = authority(tls_house).agency(CUSTOMS, tmp_path)
+    assert tls_house.node.ports is not None
+    port = tls_house.node.ports.amqps
+
+    async def version(highest: ssl.TLSVersion) -> str | None:
+        context = ssl.create_default_context(cafile=bundle.authority)
+        context.load_cert_chain(bundle.certificate, bundle.key)
+        # The oldest need OpenSSL's leave, without which the client's refusal would be what is tested.
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, highest
+        _, writer = await asyncio.open_connection("localhost", port, ssl=context)
+        found: str | None = writer.get_extra_info("ssl_object").version()
+        writer.close()
+        return found
+
+    assert await version(ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
+    assert await version(ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
+    with pytest.raises(ssl.SSLError, match=r"(?i)version|protocol"):
+        await version(ssl.TLSVersion.TLSv1_1)
+
+
+async def test_an_agency_with_a_certificate_only_gets_in_by_it_and_by_no_password(
+    tls_house: House, tmp_path: Path
+) -> None:
+    """Not by an empty password either, nor by the one it had before."""
+    agency = "kr.sealed"
+    entry = {"id": agency, "name": "Sealed", "sector": "other", "publishes": ["alert.*"]}
+
+    async def configured(**further: object) -> str:
+        tls_house.settings = Settings.model_validate(
+            tls_house.settings.model_dump(by_alias=True, exclude={"agency"})
+            | {"agency": [*(a.model_dump() for a in tls_house.settings.agency if a.id != agency), entry | further]}
+            | {"rabbitmq": {"vhost": tls_house.vhost, "tls": True}}
+        )
+        await provision(tls_house.settings, tls_house.place, session)
+        return tls_house.place.agency_url(agency, "%s")
+
+    session = await Session.open(tls_house.place.url, name="test")
+    address = await configured()
+    password = Credentials(tls_house.folder).get(agency)
+    await (await Session.open(address.replace("%25s", password), name="test")).close()
+    await configured(certificate_only=True)
+    await session.close()
+    with pytest.raises(NotFound):
+        Credentials(tls_house.folder).get(agency)
+    for tried in (password, "", "%00", agency):
+        with pytest.raises(NotAuthorised):
+            await Session.open(address.replace("%25s", tried), name="test")
+    bundle = authority(tls_house).agency(agency, tmp_path)
+    await (await Session.open(url(tls_house, agency, bundle), name="test")).close()
+    await tls_house.node.management.delete(f"users/{agency}")
+    await refused(url(tls_house, agency, bundle))
+
+
+async def test_a_withdrawn_agency_loses_the_connection_that_its_certificate_opened(
+    tls_house: House, tmp_path: Path
+) -> None:
+    """The user's end is what withdraws a certificate: at once, also of who is in already."""
+    gone = Settings.model_validate(
+        tls_house.settings.model_dump(by_alias=True)
+        | {"agency": [{"id": "kr.gone", "name": "Gone", "sector": "other", "publishes": ["alert.*"]}], "agreement": []}
+    )
+    broker = await Session.open(tls_house.place.url, name="test")
+    await provision(gone, tls_house.place, broker)
+    bundle = authority(tls_house).agency("kr.gone", tmp_path)
+    session = await Session.open(url(tls_house, "kr.gone", bundle), name="test")
+    await provision(tls_house.settings, tls_house.place, broker)
+    await broker.close()
+    await asyncio.wait_for(session.lost, 15)
+    await refused(url(tls_house, "kr.gone", bundle))

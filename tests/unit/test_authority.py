@@ -1,12 +1,14 @@
 """The authority for trials: what it issues verifies, ends, renews; its key and those of agencies are private."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from broker.authority import Authority
@@ -46,6 +48,7 @@ def test_an_agencys_certificate_cannot_pass_for_the_server_nor_sign_further_ones
     found = certificate(at(NOW, tmp_path).agency("kr.customs", tmp_path / "out").certificate)
     usage = found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+    assert found.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign is False
     assert found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca is False
 
 
@@ -63,12 +66,54 @@ def test_no_certificate_outlives_its_authority(tmp_path: Path) -> None:
     assert certificate(bundle.certificate).not_valid_after_utc == end
 
 
-def test_the_servers_certificate_stays_until_it_must_be_renewed(tmp_path: Path) -> None:
-    first = certificate(at(NOW, tmp_path).server(SERVER).certificate)
-    assert certificate(at(NOW + timedelta(days=300), tmp_path).server(SERVER).certificate) == first
-    renewed = certificate(at(NOW + timedelta(days=340), tmp_path).server(SERVER).certificate)
-    assert renewed != first
-    assert renewed.not_valid_after_utc == NOW + timedelta(days=340 + 365)
+def test_the_servers_certificate_lasts_as_long_as_its_authority(tmp_path: Path) -> None:
+    bundle = at(NOW, tmp_path).server(SERVER)
+    first = certificate(bundle.certificate)
+    assert first.not_valid_after_utc == certificate(bundle.authority).not_valid_after_utc
+    assert certificate(at(NOW + timedelta(days=3600), tmp_path).server(SERVER).certificate) == first
+
+
+def test_a_server_whose_key_does_not_fit_its_certificate_gets_both_anew(tmp_path: Path) -> None:
+    bundle = at(NOW, tmp_path).server(SERVER)
+    first = certificate(bundle.certificate)
+    bundle.key.write_bytes(at(NOW, tmp_path).agency("kr.customs", tmp_path / "out").key.read_bytes())
+    at(NOW, tmp_path).server(SERVER)
+    key = serialization.load_pem_private_key(bundle.key.read_bytes(), None)
+    assert certificate(bundle.certificate) != first
+    assert certificate(bundle.certificate).public_key() == key.public_key()
+
+
+def test_the_certificate_for_this_machine_is_made_once_and_renewed_in_time(tmp_path: Path) -> None:
+    bundle = at(NOW, tmp_path).local("kr.customs")
+    first = certificate(bundle.certificate)
+    at(NOW + timedelta(days=334), tmp_path).local("kr.customs")
+    assert certificate(bundle.certificate) == first
+    at(NOW + timedelta(days=336), tmp_path).local("kr.customs")
+    assert certificate(bundle.certificate).not_valid_after_utc == NOW + timedelta(days=336 + 365)
+
+
+@pytest.mark.parametrize(
+    "name", ["cbm", "guest", "", "*", "kr.*", "KR.customs", "kr.customs\n", "kr.customs,kr.border"]
+)
+def test_nobody_but_an_agency_gets_a_certificate(tmp_path: Path, name: str) -> None:
+    with pytest.raises(NotFound, match="no agency id"):
+        at(NOW, tmp_path).agency(name, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_those_who_come_at_once_get_one_authority(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda n: at(NOW, tmp_path).agency("kr.customs", tmp_path / str(n)), range(8)))
+    assert len({bundle.authority.read_bytes() for bundle in made}) == 1
+    assert len({certificate(bundle.certificate).serial_number for bundle in made}) == 8
+
+
+def test_the_authority_signs_certificates_alone_and_only_of_ends(tmp_path: Path) -> None:
+    found = certificate(at(NOW, tmp_path).server(SERVER).authority)
+    limits = found.extensions.get_extension_for_class(x509.BasicConstraints)
+    usage = found.extensions.get_extension_for_class(x509.KeyUsage)
+    assert (limits.critical, limits.value.ca, limits.value.path_length) == (True, True, 0)
+    assert (usage.critical, usage.value.key_cert_sign, usage.value.digital_signature) == (True, True, False)
 
 
 def test_the_servers_certificate_is_renewed_when_the_node_gets_another_name(tmp_path: Path) -> None:
@@ -91,6 +136,9 @@ def test_an_authority_that_ended_or_lost_its_key_says_so_and_is_not_replaced_una
     at(NOW, tmp_path).server(SERVER)
     with pytest.raises(NotFound, match="ended"):
         at(NOW + timedelta(days=3651), tmp_path).server(SERVER)
+    (tmp_path / "authority" / "ca.key").write_bytes((tmp_path / "authority" / "server.key").read_bytes())
+    with pytest.raises(NotFound, match="not its certificate's"):
+        at(NOW, tmp_path).server(SERVER)
     (tmp_path / "authority" / "ca.key").unlink()
     with pytest.raises(NotFound, match="cannot be read"):
         at(NOW, tmp_path).agency("kr.customs", tmp_path / "out")
