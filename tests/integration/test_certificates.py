@@ -22,10 +22,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from broker.amqp import Session, properties
 from broker.authority import Authority
 from broker.client import connect
-from broker.credentials import Bundle, Credentials
+from broker.credentials import BROKER_USER, Bundle, Credentials
+from broker.ledger import Ledger
+from broker.management import Management
 from broker.node import PrivateNode
-from broker.provision import Place, provision
-from broker.settings import Settings
+from broker.provision import Place, configured_place, provision
+from broker.service import Broker
+from broker.settings import RabbitMQ, Settings
 from schemas import build
 from schemas.errors import NotAuthorised, NotFound, TransportError, Unreachable
 from tests.harness import BORDER, CUSTOMS, QUARANTINE, House, alert, until
@@ -239,7 +242,16 @@ async def test_the_command_writes_a_certificate_by_which_one_gets_in(tls_house: 
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["ca.crt", f"{CUSTOMS}.crt", f"{CUSTOMS}.key"]
     session = await Session.open(done.stdout.strip(), name="test")
     await session.close()
-    config.write_text(config.read_text().replace("tls = true", "tls = false"))
+    # Without a password there is one of its own for processes of this machine.
+    config.write_text(config.read_text() + "certificate_only = true\n")
+    done = await asyncio.to_thread(
+        subprocess.run, command[:-1], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"amqps://{CUSTOMS}@localhost:")
+    session = await Session.open(done.stdout.strip(), name="test")
+    await session.close()
+    config.write_text(config.read_text().replace("tls = true", "tls = false").replace("certificate_only = true", ""))
     (tmp_path / "fresh").mkdir()
     fresh = config.read_text().replace(str(state), str(tmp_path / "fresh"))
     config.write_text(fresh)
@@ -354,3 +366,69 @@ async def test_a_withdrawn_agency_loses_the_connection_that_its_certificate_open
     await broker.close()
     await asyncio.wait_for(session.lost, 15)
     await refused(url(tls_house, "kr.gone", bundle))
+
+
+@pytest.mark.parametrize(
+    ("further", "said"),
+    [
+        ("verify=verify_none", "always verified"),
+        ("server_name_indication=elsewhere.example", "TLS"),
+        ("ssl_options={}", "not an AMQP URL"),
+    ],
+)
+async def test_no_url_turns_off_that_the_server_is_checked(
+    tls_house: House, tmp_path: Path, further: str, said: str
+) -> None:
+    address = url(tls_house, CUSTOMS, authority(tls_house).agency(CUSTOMS, tmp_path))
+    await (await Session.open(f"{address}&verify=verify_peer&server_name_indication=kr-busan", name="test")).close()
+    with pytest.raises(Unreachable, match=said):
+        await Session.open(f"{address}&{further}", name="test")
+
+
+async def test_a_broker_without_a_password_serves_by_its_own_certificate(tls_house: House, tmp_path: Path) -> None:
+    """As with a RabbitMQ that an operator runs: amqps:// everywhere, no management API, no password."""
+    mine = Forgery(names=(BROKER_USER,)).write(authority(tls_house), tmp_path)
+    assert tls_house.node.ports is not None
+    files = f"cacertfile={mine.authority}&certfile={mine.certificate}&keyfile={mine.key}"
+    at = f"amqps://{BROKER_USER}@localhost:{tls_house.node.ports.amqps}/{tls_house.vhost}?{files}"
+    settings = tls_house.settings.model_copy(update={"rabbitmq": RabbitMQ(url=at)})
+    place = configured_place(settings)
+    ledger = Ledger.open(settings)
+    broker = Broker(settings, ledger, place)
+    task = asyncio.create_task(broker.run())
+    try:
+        await asyncio.wait_for(broker.serving.wait(), 30)
+        bundle = authority(tls_house).agency(BORDER, tmp_path)
+        async with connect(place.certificate_url(BORDER, bundle)) as client:
+            receipt = await (await client.publish(build(**alert(BORDER)))).receipt()
+            assert (receipt.disposition, receipt.recipients) == ("accepted", 2)
+    finally:
+        broker.stop()
+        await task
+        await ledger.close()
+
+
+async def test_the_management_api_is_spoken_to_by_tls_with_who_is_trusted_and_nobody_else(tmp_path: Path) -> None:
+    bundle = Authority(tmp_path).server(["localhost"])
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(bundle.certificate, bundle.key)
+    heard = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    try:
+        at = f"https://localhost:{server.sockets[0].getsockname()[1]}"
+        assert await Management(at, "u", "p", cafile=str(bundle.authority)).get("overview") == {}
+        assert len(heard) == 1
+        elsewhere = Authority(tmp_path / "elsewhere").server(["localhost"]).authority
+        for cafile in ("", str(elsewhere), str(tmp_path / "missing.pem")):
+            with pytest.raises(Unreachable):
+                await Management(at, "u", "p", cafile=cafile).get("overview")
+        assert len(heard) == 1
+    finally:
+        server.close()

@@ -20,7 +20,7 @@ COMMANDS = {
     "reload": ["--timeout"],
     "status": ["--ready", "--json"],
     "trace": ["id", "--json"],
-    "credentials": ["agency"],
+    "credentials": ["agency", "--certificate", "--days"],
     "quarantine ls": ["--limit"],
     "quarantine show": ["id"],
     "quarantine resend": ["id"],
