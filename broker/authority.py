@@ -1,13 +1,14 @@
 """A small certificate authority for trials: the private node's certificate, and those of agencies.
 
-Owns `state_dir/authority`, its key above all, which never leaves that folder. It withdraws no single
-certificate: an agency that leaves loses its RabbitMQ user, and its certificates open nothing any more.
-A service that is open to other machines has certificates of the authority that its operator trusts
-already. Slow to import: only what issues or checks certificates does.
+Owns `state_dir/authority`: its key above all, which never leaves that folder, what it issued, and the
+list of what it withdrew (RFC 5280's CRL), which RabbitMQ looks into at every handshake. A service that
+is open to other machines has certificates of the authority that its operator trusts already. Slow to
+import: only what issues or withdraws certificates does.
 """
 
 import contextlib
 import fcntl
+import hashlib
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -50,6 +51,7 @@ class Authority:
         self.folder = state_dir / "authority"
         self.certificate_path = self.folder / "ca.crt"
         self._local = state_dir / "certificates"
+        self.crl_folder = self.folder / "crls"
         self._key_path = self.folder / "ca.key"
         self._clock = clock
 
@@ -70,7 +72,8 @@ class Authority:
     def agency(self, agency: str, folder: Path, days: int = CERTIFICATE_DAYS) -> Bundle:
         """Write a new key and certificate of an agency, and the authority's certificate, into a folder.
 
-        Called again it renews: a new key, a new term. The earlier certificate stays good until its own end.
+        Called again it renews: a new key, a new term. The earlier certificate stays good until its own end,
+        or until `withdraw`.
         """
         with self._open() as (key, authority):
             bundle = _prepared(agency, folder, authority)
@@ -85,6 +88,22 @@ class Authority:
             if not self._still_good(bundle, authority, wanted, RENEWAL):
                 self._issue(bundle, key, authority, wanted)
             return bundle
+
+    def withdraw(self, agency: str) -> int:
+        """Withdraw all certificates that an agency was issued so far; returns how many of them were still good.
+
+        RabbitMQ refuses them from the next handshake on; connections that are open stay open.
+        """
+        _check(agency)
+        now = self._clock()
+        with self._open() as (key, authority):
+            before = self._withdrawn(authority)
+            known = {entry.serial_number for entry in before}
+            found = [x509.load_pem_x509_certificate(p.read_bytes()) for p in self._issued(agency).glob("*.crt")]
+            good = [c.serial_number for c in found if c.not_valid_after_utc > now and c.serial_number not in known]
+            entries = [x509.RevokedCertificateBuilder(serial, now - _BACKDATED).build() for serial in good]
+            self._write_list(key, authority, [*before, *entries])
+        return len(good)
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[tuple[ec.EllipticCurvePrivateKey, x509.Certificate]]:
@@ -126,8 +145,51 @@ class Authority:
             .add_extension(identifier, critical=False)
             .sign(key, hashes.SHA256())
         )
+        self._write_list(key, certificate, [])
         write_private(self._key_path, _private_pem(key))
         write_private(self.certificate_path, _pem(certificate))
+
+    def _issued(self, agency: str) -> Path:
+        return self.folder / "issued" / agency
+
+    def _list_path(self, authority: x509.Certificate) -> Path:
+        """Return where RabbitMQ looks: OpenSSL's hash of the issuer's name, `.r0`.
+
+        The hash is of the name in lower case, without the length that comes before it.
+        """
+        lowered = x509.Name([x509.NameAttribute(a.oid, str(a.value).lower()) for a in authority.subject])
+        digest = hashlib.sha1(lowered.public_bytes()[2:], usedforsecurity=False).digest()
+        return self.crl_folder / f"{int.from_bytes(digest[:4], 'little'):08x}.r0"
+
+    def _withdrawn(self, authority: x509.Certificate) -> list[x509.RevokedCertificate]:
+        try:
+            found = x509.load_pem_x509_crl(self._list_path(authority).read_bytes())
+        except (OSError, ValueError):
+            # To begin it anew would let those in again who were kept out.
+            text = f"the list of withdrawn certificates in {self.crl_folder} cannot be read; without the folder"
+            raise NotFound(
+                f"{text} {self.folder} a new authority is made, and all certificates are issued anew"
+            ) from None
+        return list(found)
+
+    def _write_list(
+        self,
+        key: ec.EllipticCurvePrivateKey,
+        authority: x509.Certificate,
+        entries: Iterable[x509.RevokedCertificate],
+    ) -> None:
+        now = self._clock()
+        builder = (
+            # Good as long as the authority: where a list is out of date RabbitMQ refuses everybody.
+            x509.CertificateRevocationListBuilder(authority.subject, now - _BACKDATED, authority.not_valid_after_utc)
+            .add_extension(x509.CRLNumber(int(now.timestamp() * 1000)), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        )
+        for entry in entries:
+            builder = builder.add_revoked_certificate(entry)
+        self.crl_folder.mkdir(mode=0o700, exist_ok=True)
+        data = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        write_private(self._list_path(authority), data.decode())
 
     def _still_good(self, bundle: Bundle, authority: x509.Certificate, wanted: _Wanted, least: timedelta) -> bool:
         """Whether a certificate is this authority's, says what is wanted, fits its key and has time left."""
@@ -146,6 +208,7 @@ class Authority:
             # A stop between the writing of the two leaves a new key beside an old certificate.
             and key.public_key() == certificate.public_key()
             and certificate.not_valid_after_utc - self._clock() > least
+            and certificate.serial_number not in {entry.serial_number for entry in self._withdrawn(authority)}
         )
 
     def _issue(
@@ -168,12 +231,16 @@ class Authority:
         if wanted.alternative:
             builder = builder.add_extension(x509.SubjectAlternativeName(wanted.alternative), critical=False)
         certificate = builder.sign(signer, hashes.SHA256())
+        # Known before it is anybody's: what nobody knows of cannot be withdrawn.
+        if wanted.usage == ExtendedKeyUsageOID.CLIENT_AUTH:
+            self._issued(wanted.name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(self._issued(wanted.name) / f"{certificate.serial_number:x}.crt", _pem(certificate))
         write_private(bundle.key, _private_pem(key))
         write_private(bundle.certificate, _pem(certificate))
 
 
-def _prepared(agency: str, folder: Path, authority: x509.Certificate) -> Bundle:
-    """Make an agency's folder, with the authority's certificate in it, and name the files.
+def _check(agency: str) -> None:
+    """Refuse who can be no agency.
 
     Raises:
         NotFound: there can be no agency of that name. The common name alone says who somebody is: one of the
@@ -181,6 +248,11 @@ def _prepared(agency: str, folder: Path, authority: x509.Certificate) -> Bundle:
     """
     if re.fullmatch(AGENCY_PATTERN, agency) is None:
         raise NotFound(f"{agency!r} is no agency id: certificates are issued to agencies only")
+
+
+def _prepared(agency: str, folder: Path, authority: x509.Certificate) -> Bundle:
+    """Make an agency's folder, with the authority's certificate in it, and name the files; raises as `_check`."""
+    _check(agency)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     bundle = Bundle.of(agency, folder)
     write_private(bundle.authority, _pem(authority))

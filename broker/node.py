@@ -247,7 +247,7 @@ class PrivateNode:
             "log.console = false\nlog.file = rabbit.log\nlog.file.rotation.size = 10485760\n"
             "log.file.rotation.count = 5\nlog.file.level = info\n" + self._tls_configuration()
         )
-        (self.folder / "advanced.config").write_text("[].\n")
+        (self.folder / "advanced.config").write_text(self._tls_options())
         (self.folder / "ports.json").write_text(json.dumps(asdict(self.ports)))
 
     def _tls_configuration(self) -> str:
@@ -255,20 +255,28 @@ class PrivateNode:
         assert self.ports is not None
         if not self._tls_names:
             return ""
+        return (
+            f"listeners.ssl.default = 127.0.0.1:{self.ports.amqps}\n"
+            "ssl_cert_login_from = common_name\n"
+            "auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = PLAIN\nauth_mechanisms.3 = AMQPLAIN\n"
+        )
+
+    def _tls_options(self) -> str:
+        """Return the listener's options, as Erlang terms: rabbitmq.conf has no words for withdrawn certificates."""
+        if not self._tls_names:
+            return "[].\n"
         # Here, because most starts need no certificates and cryptography is slow to load.
         from broker.authority import Authority
 
-        bundle = Authority(self.folder.parent).server(self._tls_names)
+        authority = Authority(self.folder.parent)
+        bundle = authority.server(self._tls_names)
+        # A resumed session would skip the look at the certificate.
         return (
-            f"listeners.ssl.default = 127.0.0.1:{self.ports.amqps}\n"
-            f"ssl_options.cacertfile = {bundle.authority}\n"
-            f"ssl_options.certfile = {bundle.certificate}\n"
-            f"ssl_options.keyfile = {bundle.key}\n"
-            "ssl_options.verify = verify_peer\n"
-            "ssl_options.fail_if_no_peer_cert = true\n"
-            "ssl_options.versions.1 = tlsv1.3\nssl_options.versions.2 = tlsv1.2\n"
-            "ssl_cert_login_from = common_name\n"
-            "auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = PLAIN\nauth_mechanisms.3 = AMQPLAIN\n"
+            f"[{{rabbit, [{{ssl_options, [{{cacertfile, {_erlang(bundle.authority)}}},\n"
+            f" {{certfile, {_erlang(bundle.certificate)}}}, {{keyfile, {_erlang(bundle.key)}}},\n"
+            " {verify, verify_peer}, {fail_if_no_peer_cert, true}, {reuse_sessions, false},\n"
+            " {versions, ['tlsv1.3', 'tlsv1.2']}, {crl_check, peer},\n"
+            f" {{crl_cache, {{ssl_crl_hash_dir, {{internal, [{{dir, {_erlang(authority.crl_folder)}}}]}}}}}}]}}]}}].\n"
         )
 
     def _environment(self) -> dict[str, str]:
@@ -363,6 +371,10 @@ class PrivateNode:
             # A start soon after would find its port taken, choose others, and leave all clients behind.
             await _dead(pid, STOP_TIMEOUT_S)
         (self.folder / "epmd.pid").unlink(missing_ok=True)
+
+
+def _erlang(path: Path) -> str:
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 async def _dead(pid: int, timeout_s: float) -> bool:

@@ -18,7 +18,7 @@ from broker.names import LANES, feed_exchange, in_exchange, ingress_queue
 from broker.node import PrivateNode
 from broker.settings import Settings
 from broker.topology import AGENCY_TAG, Addresses, definitions, topology
-from schemas.errors import ConfigError, Fault, NotAuthorised, NotFound, TransportError
+from schemas.errors import ConfigError, Fault, NotAuthorised, NotFound, TransportError, Unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +186,21 @@ async def _through_management(
         if AGENCY_TAG in tags and user["name"] not in known and await _is_ours(management, vhost, user["name"]):
             await _take_back(management, vhost, user["name"])
             credentials.forget(user["name"])
+
+
+async def close_connections(place: Place, agency: str) -> bool:
+    """Close all connections of an agency, which opens those again that it may; False: RabbitMQ does not run.
+
+    Raises:
+        NotAuthorised, NotFound, TransportError: the management API may not be used, or refuses.
+    """
+    if place.management is None:
+        raise NotFound("connections can be closed by the management API only, which is not to be used")
+    try:
+        await place.management.delete(f"connections/username/{quoted(agency)}")
+    except Unreachable:
+        return False
+    return True
 
 
 async def _is_ours(management: Management, vhost: str, agency: str) -> bool:

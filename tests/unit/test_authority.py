@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from broker.authority import Authority
@@ -98,6 +99,8 @@ def test_the_certificate_for_this_machine_is_made_once_and_renewed_in_time(tmp_p
 def test_nobody_but_an_agency_gets_a_certificate(tmp_path: Path, name: str) -> None:
     with pytest.raises(NotFound, match="no agency id"):
         at(NOW, tmp_path).agency(name, tmp_path / "out")
+    with pytest.raises(NotFound, match="no agency id"):
+        at(NOW, tmp_path).withdraw(name)
     assert not (tmp_path / "out").exists()
 
 
@@ -142,3 +145,40 @@ def test_an_authority_that_ended_or_lost_its_key_says_so_and_is_not_replaced_una
     (tmp_path / "authority" / "ca.key").unlink()
     with pytest.raises(NotFound, match="cannot be read"):
         at(NOW, tmp_path).agency("kr.customs", tmp_path / "out")
+
+
+def test_what_is_withdrawn_is_what_the_agency_was_issued_before_and_is_listed_for_good(tmp_path: Path) -> None:
+    authority = at(NOW, tmp_path)
+    first, other = authority.agency("kr.customs", tmp_path / "a"), authority.agency("kr.border", tmp_path / "b")
+    local = authority.local("kr.customs")
+    serials = {certificate(bundle.certificate).serial_number for bundle in (first, local)}
+    assert authority.withdraw("kr.customs") == 2
+    later = authority.agency("kr.customs", tmp_path / "c")
+    assert authority.withdraw("kr.nobody") == 0
+    (file,) = authority.crl_folder.iterdir()
+    listed = x509.load_pem_x509_crl(file.read_bytes())
+    assert {entry.serial_number for entry in listed} == serials
+    issuer = certificate(other.authority)
+    key = issuer.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    assert listed.is_signature_valid(key)
+    assert listed.next_update_utc == issuer.not_valid_after_utc
+    for bundle in (other, later):
+        assert listed.get_revoked_certificate_by_serial_number(certificate(bundle.certificate).serial_number) is None
+    # What this machine itself uses is made anew.
+    assert certificate(at(NOW, tmp_path).local("kr.customs").certificate).serial_number not in serials
+
+
+def test_a_list_that_cannot_be_read_is_said_and_not_begun_anew(tmp_path: Path) -> None:
+    """It would let those in again who were kept out."""
+    authority = at(NOW, tmp_path)
+    authority.agency("kr.customs", tmp_path / "a")
+    (file,) = authority.crl_folder.iterdir()
+    authority.server(SERVER)
+    for spoil in (lambda: file.write_text("no list"), file.unlink):
+        spoil()
+        with pytest.raises(NotFound, match="withdrawn"):
+            authority.withdraw("kr.customs")
+        with pytest.raises(NotFound, match="withdrawn"):
+            authority.server(SERVER)
+    assert not file.exists()

@@ -20,7 +20,7 @@ COMMANDS = {
     "reload": ["--timeout"],
     "status": ["--ready", "--json"],
     "trace": ["id", "--json"],
-    "credentials": ["agency", "--certificate", "--days"],
+    "credentials": ["agency", "--certificate", "--days", "--withdraw"],
     "quarantine ls": ["--limit"],
     "quarantine show": ["id"],
     "quarantine resend": ["id"],
