@@ -28,8 +28,6 @@ from schemas.errors import NotFound
 
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 365
-# An agency's certificate for processes on the broker's machine is made anew when less than this is left.
-RENEWAL = timedelta(days=30)
 # Clocks differ: a certificate made here must be good on a machine that is a little behind.
 _BACKDATED = timedelta(minutes=5)
 
@@ -65,7 +63,7 @@ class Authority:
         wanted = _Wanted("RabbitMQ of cbm", ExtendedKeyUsageOID.SERVER_AUTH, AUTHORITY_DAYS, alternative)
         with self._open() as (key, authority):
             bundle = Bundle(self.certificate_path, self.folder / "server.crt", self.folder / "server.key")
-            if not self._still_good(bundle, authority, wanted, timedelta()):
+            if not self._still_good(bundle, authority, wanted):
                 self._issue(bundle, key, authority, wanted)
             return bundle
 
@@ -81,18 +79,25 @@ class Authority:
             return bundle
 
     def local(self, agency: str) -> Bundle:
-        """Return the certificate by which processes on this machine act as an agency, renewed where it must be."""
-        wanted = _Wanted(agency, ExtendedKeyUsageOID.CLIENT_AUTH, CERTIFICATE_DAYS)
+        """Return the certificate by which processes on this machine act as an agency, made anew where it must be.
+
+        It ends with the authority, as the server's does and for the same reasons.
+        """
         with self._open() as (key, authority):
-            bundle = _prepared(agency, self._local, authority)
-            if not self._still_good(bundle, authority, wanted, RENEWAL):
-                self._issue(bundle, key, authority, wanted)
-            return bundle
+            return self._local_bundle(agency, key, authority)
+
+    def _local_bundle(self, agency: str, key: ec.EllipticCurvePrivateKey, authority: x509.Certificate) -> Bundle:
+        wanted = _Wanted(agency, ExtendedKeyUsageOID.CLIENT_AUTH, AUTHORITY_DAYS)
+        bundle = _prepared(agency, self._local, authority)
+        if not self._still_good(bundle, authority, wanted):
+            self._issue(bundle, key, authority, wanted)
+        return bundle
 
     def withdraw(self, agency: str) -> int:
         """Withdraw all certificates that an agency was issued so far; returns how many of them were still good.
 
-        RabbitMQ refuses them from the next handshake on; connections that are open stay open.
+        RabbitMQ refuses them from the next handshake on; connections that are open stay open. What this
+        machine itself uses for the agency is replaced.
         """
         _check(agency)
         now = self._clock()
@@ -103,6 +108,9 @@ class Authority:
             good = [c.serial_number for c in found if c.not_valid_after_utc > now and c.serial_number not in known]
             entries = [x509.RevokedCertificateBuilder(serial, now - _BACKDATED).build() for serial in good]
             self._write_list(key, authority, [*before, *entries])
+            # The adapter of the agency goes on, with another.
+            if Bundle.of(agency, self._local).certificate.exists():
+                self._local_bundle(agency, key, authority)
         return len(good)
 
     @contextlib.contextmanager
@@ -191,7 +199,7 @@ class Authority:
         data = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         write_private(self._list_path(authority), data.decode())
 
-    def _still_good(self, bundle: Bundle, authority: x509.Certificate, wanted: _Wanted, least: timedelta) -> bool:
+    def _still_good(self, bundle: Bundle, authority: x509.Certificate, wanted: _Wanted) -> bool:
         """Whether a certificate is this authority's, says what is wanted, fits its key and has time left."""
         try:
             certificate = x509.load_pem_x509_certificate(bundle.certificate.read_bytes())
@@ -207,7 +215,7 @@ class Authority:
             (certificate.subject, found) == (_name(wanted.name), wanted.alternative)
             # A stop between the writing of the two leaves a new key beside an old certificate.
             and key.public_key() == certificate.public_key()
-            and certificate.not_valid_after_utc - self._clock() > least
+            and certificate.not_valid_after_utc > self._clock()
             and certificate.serial_number not in {entry.serial_number for entry in self._withdrawn(authority)}
         )
 
