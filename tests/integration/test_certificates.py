@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -374,6 +375,25 @@ async def test_a_withdrawn_agency_loses_the_connection_that_its_certificate_open
     await broker.close()
     await asyncio.wait_for(session.lost, 15)
     await refused(url(tls_house, "kr.gone", bundle))
+
+
+async def test_nobody_resumes_a_session_past_the_look_at_the_certificate(tls_house: House, tmp_path: Path) -> None:
+    """Below TLS 1.3 a resumed session shows none: one withdrawn meanwhile would still let in."""
+    bundle = authority(tls_house).agency(CUSTOMS, tmp_path)
+    assert tls_house.node.ports is not None
+    port = tls_house.node.ports.amqps
+
+    def resumed() -> bool | None:
+        context = ssl.create_default_context(cafile=bundle.authority)
+        context.load_cert_chain(bundle.certificate, bundle.key)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with context.wrap_socket(socket.create_connection(("localhost", port)), server_hostname="localhost") as first:
+            session = first.session
+        again = socket.create_connection(("localhost", port))
+        with context.wrap_socket(again, server_hostname="localhost", session=session) as second:
+            return second.session_reused
+
+    assert await asyncio.to_thread(resumed) is False
 
 
 async def test_what_was_issued_is_withdrawn_at_once_and_nothing_else_is(tls_house: House, tmp_path: Path) -> None:
