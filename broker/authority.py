@@ -28,6 +28,8 @@ from schemas.errors import NotFound
 
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 365
+# So long before its end an agency is told to renew.
+RENEWAL = timedelta(days=30)
 # Clocks differ: a certificate made here must be good on a machine that is a little behind.
 _BACKDATED = timedelta(minutes=5)
 
@@ -104,7 +106,7 @@ class Authority:
         with self._open() as (key, authority):
             before = self._withdrawn(authority)
             known = {entry.serial_number for entry in before}
-            found = [x509.load_pem_x509_certificate(p.read_bytes()) for p in self._issued(agency).glob("*.crt")]
+            found = (_loaded(path) for path in self._issued(agency).glob("*.crt"))
             good = [c.serial_number for c in found if c.not_valid_after_utc > now and c.serial_number not in known]
             entries = [x509.RevokedCertificateBuilder(serial, now - _BACKDATED).build() for serial in good]
             self._write_list(key, authority, [*before, *entries])
@@ -112,6 +114,25 @@ class Authority:
             if Bundle.of(agency, self._local).certificate.exists():
                 self._local_bundle(agency, key, authority)
         return len(good)
+
+    def ending(self, agencies: Iterable[str]) -> dict[str, datetime]:
+        """Return the agencies that must renew: those whose last certificate ends within `RENEWAL`, or has ended.
+
+        With its end. One that was withdrawn counts as none, as does this machine's own.
+        """
+        if not self.certificate_path.exists():
+            return {}
+        with self._open() as (_, authority):
+            passed_over = {entry.serial_number for entry in self._withdrawn(authority)}
+            found: dict[str, datetime] = {}
+            for agency in agencies:
+                local = Bundle.of(agency, self._local).certificate
+                own = {_loaded(local).serial_number} if local.exists() else set()
+                issued = (_loaded(path) for path in self._issued(agency).glob("*.crt"))
+                ends = [c.not_valid_after_utc for c in issued if c.serial_number not in own | passed_over]
+                if ends and max(ends) < self._clock() + RENEWAL:
+                    found[agency] = max(ends)
+            return found
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[tuple[ec.EllipticCurvePrivateKey, x509.Certificate]]:
@@ -265,6 +286,13 @@ def _prepared(agency: str, folder: Path, authority: x509.Certificate) -> Bundle:
     bundle = Bundle.of(agency, folder)
     write_private(bundle.authority, _pem(authority))
     return bundle
+
+
+def _loaded(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError):
+        raise NotFound(f"there is no certificate in {path} that can be read") from None
 
 
 def _builder(

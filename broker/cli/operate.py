@@ -289,6 +289,12 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     show(explanation.matrix(settings, agreements), columns, as_json=as_json, title="who may see what")
     for warning in explanation.warnings(settings, agreements, datetime.now(UTC).date()):
         note(f"warning: {warning}")
+    if settings.rabbitmq.tls:
+        from broker.authority import Authority
+
+        for agency, end in Authority(settings.state_dir).ending(agency.id for agency in settings.agency).items():
+            way = f"cbm credentials {agency} --certificate FOLDER"
+            note(f"warning: the certificate of {agency} ends on {end:%Y-%m-%d}; {way} renews it")
     note(f"{config_path(config)} is right: {len(settings.agency)} agencies, {len(settings.agreement)} agreements")
 
 

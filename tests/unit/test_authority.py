@@ -192,3 +192,29 @@ def test_a_command_that_has_nothing_to_do_with_certificates_does_not_wait_for_th
     program = "import sys, broker.cli.main, broker.service, broker.node; print('cryptography' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_an_agency_is_told_to_renew_in_time_and_not_for_what_was_replaced_or_withdrawn(tmp_path: Path) -> None:
+    assert at(NOW, tmp_path).ending(["kr.customs"]) == {}
+    assert not (tmp_path / "authority").exists()
+    end = NOW + timedelta(days=60)
+    for agency in ("kr.customs", "kr.border", "kr.renewed"):
+        at(NOW, tmp_path).agency(agency, tmp_path / "out", days=60)
+    at(NOW, tmp_path).local("kr.customs")
+    at(NOW, tmp_path).withdraw("kr.border")
+    at(NOW, tmp_path).agency("kr.renewed", tmp_path / "out", days=90)
+    agencies = ["kr.customs", "kr.border", "kr.renewed", "kr.nobody"]
+    assert at(NOW + timedelta(days=29), tmp_path).ending(agencies) == {}
+    assert at(NOW + timedelta(days=31), tmp_path).ending(agencies) == {"kr.customs": end}
+    assert at(NOW + timedelta(days=70), tmp_path).ending(agencies)["kr.customs"] == end
+
+
+def test_what_was_issued_and_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """To pass it over would leave it good while its owner believes it withdrawn."""
+    authority = at(NOW, tmp_path)
+    authority.agency("kr.customs", tmp_path / "out")
+    (spoilt,) = (authority.folder / "issued" / "kr.customs").iterdir()
+    spoilt.write_text("no certificate")
+    for call in (lambda: authority.withdraw("kr.customs"), lambda: authority.ending(["kr.customs"])):
+        with pytest.raises(NotFound, match=spoilt.name):
+            call()
