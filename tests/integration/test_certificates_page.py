@@ -6,10 +6,14 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from broker.amqp import Session
 from broker.authority import Authority
@@ -186,3 +190,23 @@ async def test_a_certificate_of_the_servers_authority_is_no_agencys(operators: O
         await Session.open(
             place.certificate_url(CUSTOMS, Bundle(other.authority, other.certificate, other.key)), name="t"
         )
+
+
+async def test_without_a_list_that_is_up_to_date_nobody_gets_in(operators: OperatorsNode, tmp_path: Path) -> None:
+    place = configured_place(operators.settings(password=True))
+    address = place.certificate_url(BORDER, operators.agencies.agency(BORDER, tmp_path))
+    (path,) = operators.agencies.crl_folder.iterdir()
+    kept = path.read_bytes()
+    issuer = x509.load_pem_x509_certificate(operators.agencies.certificate_path.read_bytes()).subject
+    key = serialization.load_pem_private_key((operators.agencies.folder / "ca.key").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    now = datetime.now(UTC)
+    ended = x509.CertificateRevocationListBuilder(issuer, now - timedelta(days=2), now - timedelta(days=1))
+    for content in (None, ended.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)):
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(NotAuthorised):
+            await Session.open(address, name="test")
+        path.write_bytes(kept)
+        await (await Session.open(address, name="test")).close()
