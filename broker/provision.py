@@ -186,6 +186,18 @@ async def _through_management(
         if AGENCY_TAG in tags and user["name"] not in known and await _is_ours(management, vhost, user["name"]):
             await _take_back(management, vhost, user["name"])
             credentials.forget(user["name"])
+            _withdraw(settings, user["name"])
+
+
+def _withdraw(settings: Settings, agency: str) -> None:
+    """See that the certificates of an agency that left open nothing either, should one of its name come again."""
+    if (settings.state_dir / "authority" / "issued" / agency).exists():
+        from broker.authority import Authority
+
+        local = Bundle.of(agency, settings.state_dir / "certificates")
+        local.certificate.unlink(missing_ok=True)
+        local.key.unlink(missing_ok=True)
+        Authority(settings.state_dir).withdraw(agency)
 
 
 async def close_connections(place: Place, agency: str) -> bool:

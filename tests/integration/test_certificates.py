@@ -29,7 +29,7 @@ from broker.management import Management
 from broker.node import PrivateNode
 from broker.provision import Place, configured_place, provision
 from broker.service import Broker
-from broker.settings import RabbitMQ, Settings
+from broker.settings import Agency, Node, RabbitMQ, Settings
 from schemas import build
 from schemas.errors import NotAuthorised, NotFound, TransportError, Unreachable
 from tests.harness import BORDER, CUSTOMS, QUARANTINE, House, alert, until
@@ -359,22 +359,26 @@ async def test_an_agency_with_a_certificate_only_gets_in_by_it_and_by_no_passwor
     await refused(url(tls_house, agency, bundle))
 
 
-async def test_a_withdrawn_agency_loses_the_connection_that_its_certificate_opened(
+async def test_an_agency_that_leaves_is_cut_off_and_its_certificate_is_not_good_for_who_comes_after(
     tls_house: House, tmp_path: Path
 ) -> None:
-    """The user's end is what withdraws a certificate: at once, also of who is in already."""
-    gone = Settings.model_validate(
-        tls_house.settings.model_dump(by_alias=True)
-        | {"agency": [{"id": "kr.gone", "name": "Gone", "sector": "other", "publishes": ["alert.*"]}], "agreement": []}
-    )
+    state = tls_house.node.folder.parent
+    stay = tls_house.settings.model_copy(update={"node": Node(name="test", state_dir=state)})
+    newcomer = Agency.model_validate({"id": "kr.gone", "name": "Gone", "sector": "other", "publishes": ["alert.*"]})
+    come = stay.model_copy(update={"agency": (*stay.agency, newcomer)})
     broker = await Session.open(tls_house.place.url, name="test")
-    await provision(gone, tls_house.place, broker)
-    bundle = authority(tls_house).agency("kr.gone", tmp_path)
+    await provision(come, tls_house.place, broker)
+    bundle, own = authority(tls_house).agency("kr.gone", tmp_path), authority(tls_house).local("kr.gone")
     session = await Session.open(url(tls_house, "kr.gone", bundle), name="test")
-    await provision(tls_house.settings, tls_house.place, broker)
-    await broker.close()
+    await provision(stay, tls_house.place, broker)
     await asyncio.wait_for(session.lost, 15)
     await refused(url(tls_house, "kr.gone", bundle))
+    assert not own.key.exists()
+    await provision(come, tls_house.place, broker)
+    await broker.close()
+    await refused(url(tls_house, "kr.gone", bundle))
+    renewed = authority(tls_house).agency("kr.gone", tmp_path)
+    await (await Session.open(url(tls_house, "kr.gone", renewed), name="test")).close()
 
 
 async def test_nobody_resumes_a_session_past_the_look_at_the_certificate(tls_house: House, tmp_path: Path) -> None:
