@@ -248,7 +248,8 @@ class PrivateNode:
             "log.file.rotation.count = 5\nlog.file.level = info\n" + self._tls_configuration()
         )
         (self.folder / "advanced.config").write_text(self._tls_options())
-        (self.folder / "ports.json").write_text(json.dumps(asdict(self.ports)))
+        used = {name: port for name, port in asdict(self.ports).items() if port}
+        (self.folder / "ports.json").write_text(json.dumps(used))
 
     def _tls_configuration(self) -> str:
         """Return the listener that asks for a client certificate, whose common name is the user."""
