@@ -36,14 +36,12 @@ from broker.cli.common import (
     write,
 )
 from broker.client import connect
-from broker.credentials import Credentials
+from broker.credentials import Credentials, http_token
 from broker.logs import configure, log
 from broker.settings import Adapter, Http, Settings
 from schemas import Message, parse
 from schemas.errors import CbmError, ConfigError, Fault, InvalidMessage, NotFound, TransportError
 
-# The name of the file that holds the token, beside the passwords.
-HTTP_CREDENTIAL = "http.{}"
 # The agency in whose name `cbm convert` writes messages where none is given: nobody's.
 _NOBODY = "xx.convert"
 
@@ -151,7 +149,7 @@ async def _intake(settings: Settings, entry: Adapter, runner: Runner) -> AsyncIt
     # Only who listens pays for loading it.
     from adapters.intake import Intake
 
-    token = Credentials(settings.state_dir).get_or_make(HTTP_CREDENTIAL.format(entry.agency))
+    token = Credentials(settings.state_dir).get_or_make(http_token(entry.agency))
     runner.folders.make()
     intake = Intake(entry.http, settings.limits, runner.folders, runner.watch, token, runner.nudge)
     async with intake.listening():

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from broker.conditions import Where, senseless
+from broker.credentials import with_absolute_files
 from broker.views import pointer_pattern
 from schemas.alert import Alert
 from schemas.codes import AgencyId
@@ -67,9 +68,12 @@ class RabbitMQ(Section):
     url: str = Field("", description="amqp:// or amqps://; empty: a private node is started under state_dir")
     password: SecretStr | None = Field(None, description="from CBM_RABBITMQ__PASSWORD only")
     password_file: Path | None = Field(None, description="a file that holds the password of the url's user")
-    management_url: str = Field("", description="empty: the url's host, port 15672; `none`: not to be used")
+    management_url: str = Field(
+        "", description="empty: the url's host, port 15672, with amqps:// https and 15671; `none`: not to be used"
+    )
     vhost: str = "cbm"
     server: str = Field("", description="the rabbitmq-server program of a private node; empty: found by itself")
+    tls: bool = Field(False, description="a private node listens with TLS too, for client certificates")
     heartbeat_s: Annotated[int, Field(ge=5, le=600)] = Field(15, description="below 5 s a busy loop loses connections")
 
 
@@ -123,6 +127,7 @@ class Agency(Section):
     name: str
     sector: Literal["customs", "quarantine", "border-security", "other"]
     publishes: tuple[TypePattern, ...] = Field((), description="types it may publish: `shipment.*`, `alert.issued` …")
+    certificate_only: bool = Field(False, description="it has no password: its client certificate alone lets it in")
 
 
 class Agreement(Section):
@@ -308,6 +313,8 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
     rabbitmq = settings.rabbitmq
     if rabbitmq.password_file is not None:
         rabbitmq = rabbitmq.model_copy(update={"password_file": folder / rabbitmq.password_file})
+    if rabbitmq.url:
+        rabbitmq = rabbitmq.model_copy(update={"url": with_absolute_files(rabbitmq.url, folder)})
     node = settings.node.model_copy(update={"state_dir": state})
     return settings.model_copy(update={"node": node, "adapter": adapters, "rabbitmq": rabbitmq})
 
@@ -394,8 +401,14 @@ def contradictions(settings: Settings) -> list[Fault]:
     faults = _repeated("agency", [a.id for a in settings.agency])
     faults += _repeated("agreement", [a.id for a in settings.agreement])
     faults += _repeated("adapter", [a.agency for a in settings.adapter])
+    if settings.rabbitmq.tls and settings.rabbitmq.url:
+        text = "is for a private node; the RabbitMQ of rabbitmq.url has its own configuration, and amqps:// there"
+        faults.append(Fault("no-private-node", "rabbitmq.tls", text))
     for index, agency in enumerate(settings.agency):
         faults += _unknown_types(f"agency[{index}].publishes", agency.publishes)
+        if agency.certificate_only and not (settings.rabbitmq.tls or settings.rabbitmq.url):
+            text = "nothing takes certificates: set rabbitmq.tls, or the url of a RabbitMQ that takes them"
+            faults.append(Fault("no-way-in", f"agency[{index}].certificate_only", text))
     for group, members in settings.groups.items():
         faults += [
             Fault("unknown-agency", f"groups.{group}", f"there is no agency {id_}" + _nearest(id_, known))

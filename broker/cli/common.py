@@ -21,9 +21,8 @@ from rich.table import Table
 
 from broker import settings as configuration
 from broker.client import connect
-from broker.credentials import Credentials
 from broker.logs import configure, log
-from broker.provision import configured_place
+from broker.provision import agency_address
 from broker.settings import Settings
 from schemas.codes import AGENCY_PATTERN
 from schemas.errors import CbmError, ConfigError, Fault, NotFound
@@ -127,15 +126,14 @@ def agency_client(settings_option: Path | None, agency: str) -> Callable[[], Any
 
 
 def agency_url(settings_option: Path | None, agency: str) -> str:
-    """Return an agency's AMQP URL, password included; the same sources and errors as `agency_client`."""
+    """Return an agency's AMQP URL, password or certificate included; the same sources and errors as `agency_client`."""
     check_agency(agency)
     if url := os.environ.get("CBM_URL"):
         return url
     settings = load(settings_option)
     if settings.find_agency(agency) is None:
         raise NotFound(f"there is no agency {agency} in {config_path(settings_option)}")
-    password = Credentials(settings.state_dir).get(agency)
-    return configured_place(settings).agency_url(agency, password)
+    return agency_address(settings, agency)
 
 
 def check_agency(agency: str) -> None:

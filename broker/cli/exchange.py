@@ -20,6 +20,7 @@ from broker.cli.common import (
     agency_client,
     agency_url,
     check_agency,
+    config_path,
     load,
     moment,
     note,
@@ -30,8 +31,10 @@ from broker.cli.common import (
     show,
 )
 from broker.client import Client, Received, new_traceparent
+from broker.credentials import Credentials, http_token
 from broker.decision import Arrival, examine
 from broker.names import LANES
+from broker.provision import close_connections, configured_place
 from schemas import export
 from schemas.base import rfc3339
 from schemas.envelope import ReceiptMessage, family_of, parse
@@ -278,10 +281,50 @@ def _explained(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def credentials(
-    agency: Annotated[str, typer.Argument(help="The agency, e.g. kr.customs.")], config: ConfigOption = None
+    agency: Annotated[str, typer.Argument(help="The agency, e.g. kr.customs.")],
+    config: ConfigOption = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write a new key and client certificate there instead of a password."),
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="The certificate's term.")] = 365,
+    withdraw: Annotated[
+        bool,
+        typer.Option("--withdraw", help="Withdraw the certificates issued before; close the agency's connections."),
+    ] = False,
+    http: Annotated[bool, typer.Option("--http", help="Print the token of its adapter's HTTP side instead.")] = False,
 ) -> None:
-    """Print an agency's AMQP URL, password included: CBM_URL for its programs, any AMQP 0-9-1 client's address."""
-    out(agency_url(config, agency))
+    """Print an agency's AMQP URL: CBM_URL for its programs, any AMQP 0-9-1 client's address.
+
+    It holds the password; with --certificate it names the files of a certificate instead, made by the private
+    node's own authority for trials. Called again it renews: a new key, a new term.
+    """
+    if http:
+        check_agency(agency)
+        out(Credentials(load(config).state_dir).get(http_token(agency)))
+        return
+    if certificate is None and not withdraw:
+        out(agency_url(config, agency))
+        return
+    check_agency(agency)
+    settings = load(config)
+    if settings.find_agency(agency) is None:
+        raise NotFound(f"there is no agency {agency} in {config_path(config)}")
+    place = configured_place(settings)
+    place.require_tls()
+    from broker.authority import Authority
+
+    authority = Authority(settings.state_dir)
+    if withdraw:
+        count = authority.withdraw(agency)
+        closed = asyncio.run(close_connections(place, agency))
+        note(f"certificates withdrawn: {count}; " + ("its connections are closed" if closed else "RabbitMQ is down"))
+    if certificate is not None:
+        bundle = authority.agency(agency, certificate, days)
+        note(
+            f"{bundle.certificate} with its key (keep it to yourself) and {bundle.authority.name}; good for {days} days"
+        )
+        out(place.certificate_url(agency, bundle))
 
 
 _schema = typer.Typer(help="The JSON Schemas of the wire contract.", no_args_is_help=True)

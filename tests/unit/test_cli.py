@@ -22,7 +22,7 @@ COMMANDS = {
     "reload": ["--timeout"],
     "status": ["--ready", "--json"],
     "trace": ["id", "--json"],
-    "credentials": ["agency"],
+    "credentials": ["agency", "--http", "--certificate", "--days", "--withdraw"],
     "quarantine ls": ["--limit"],
     "quarantine show": ["id"],
     "quarantine resend": ["id"],

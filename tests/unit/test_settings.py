@@ -234,3 +234,16 @@ def test_every_key_of_a_table_has_its_variable() -> None:
 )
 def test_patterns_of_types(pattern: str, type_: str, matched: bool) -> None:
     assert type_matches(pattern, type_) is matched
+
+
+def test_an_agency_without_a_password_needs_a_rabbitmq_that_takes_certificates(tmp_path: Path) -> None:
+    alone = GOOD.replace('sector = "customs"', 'sector = "customs"\ncertificate_only = true')
+    assert faults(tmp_path, alone)["agency[0].certificate_only"][0] == "no-way-in"
+    for taken in ("tls = true", 'url = "amqps://rabbitmq.example"'):
+        settings = read(tmp_path, f"{alone}\n[rabbitmq]\n{taken}\n")
+        assert [agency.certificate_only for agency in settings.agency] == [True, False]
+
+
+def test_the_files_that_rabbitmqs_url_names_stand_beside_the_configuration(tmp_path: Path) -> None:
+    settings = read(tmp_path, '[rabbitmq]\nurl = "amqps://cbm@h?cacertfile=tls/ca.pem"\n')
+    assert settings.rabbitmq.url == f"amqps://cbm@h?cacertfile={tmp_path}/tls/ca.pem"
