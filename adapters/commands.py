@@ -32,9 +32,10 @@ from broker.cli.common import (
 )
 from broker.client import connect
 from broker.logs import configure, log
-from broker.settings import Settings
+from broker.settings import Adapter, Settings
+from broker.signatures import SigningKey
 from schemas import Message, parse
-from schemas.errors import CbmError, Fault, InvalidMessage, NotFound, TransportError
+from schemas.errors import CbmError, ConfigError, Fault, InvalidMessage, NotFound, TransportError
 
 # The agency in whose name `cbm convert` writes messages where none is given: nobody's.
 _NOBODY = "xx.convert"
@@ -74,6 +75,7 @@ def adapter(
         entry = next((a for a in settings.adapter if a.agency == agency), None)
         if entry is None:
             raise NotFound(f"there is no [[adapter]] of {agency} in the configuration")
+        key = _signing_key(settings, entry)
 
         async def main() -> None:
             stopping = asyncio.Event()
@@ -90,13 +92,30 @@ def adapter(
                 if url is None:
                     return
                 async with connect(url) as client:
-                    runner.append(Runner(settings, entry, client))
+                    runner.append(Runner(settings, entry, client, key))
                     if not stopping.is_set():
                         await runner[0].run()
             finally:
                 stopper.cancel()
 
         run_async(main())
+
+
+def _signing_key(settings: Settings, entry: Adapter) -> SigningKey | None:
+    """Read the key with which an adapter signs.
+
+    Raises:
+        NotFound: there is none in that file.
+        ConfigError: the broker would refuse all that is signed with it.
+    """
+    if entry.signing_key is None:
+        return None
+    key = SigningKey.read(entry.signing_key)
+    agency = settings.find_agency(entry.agency)
+    if agency is None or all((one.id, one.public) != (key.id, key.public) for one in agency.key):
+        text = f"no [[agency.key]] of {entry.agency} is the public half of its key {key.id}"
+        raise ConfigError([Fault("unknown-key", f"adapter.{entry.agency}.signing_key", text)])
+    return key
 
 
 async def _address(config: Path | None, agency: str, stopping: asyncio.Event) -> str | None:

@@ -27,6 +27,7 @@ from broker.client import Client, Received
 from broker.logs import log
 from broker.names import LANES
 from broker.settings import Adapter, Settings
+from broker.signatures import SigningKey, sign_message
 from schemas import Message, ReceiptMessage
 from schemas.base import rfc3339
 from schemas.envelope import family_of
@@ -99,9 +100,10 @@ def safe_name(text: str, limit: int = 60) -> str:
 class Runner:
     """One agency's adapter."""
 
-    def __init__(self, settings: Settings, adapter: Adapter, client: Client) -> None:
+    def __init__(self, settings: Settings, adapter: Adapter, client: Client, key: SigningKey | None = None) -> None:
         self._client = client
         self._adapter = adapter
+        self._key = key
         self._limits = settings.limits
         self._zone = ZoneInfo(adapter.zone)
         self._reads = [by_name(name) for name in adapter.reads]
@@ -210,6 +212,11 @@ class Runner:
         translator, _ = recognise(document, among=self._reads)
         origin = Origin(self._adapter.agency, self._first_seen(document, path), self._zone)
         found = messages(translator, document, origin)
+        if self._key is not None:
+            try:
+                found = [sign_message(one, self._key, by_field=self._adapter.sign_by_field) for one in found]
+            except InvalidMessage as error:
+                raise TranslationError(error.faults) from None
         for message in found:
             if (size := len(message.to_bytes())) > self._limits.message_bytes:
                 text = f"its message would have {size} bytes; a message has at most {self._limits.message_bytes}"

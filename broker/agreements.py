@@ -5,12 +5,13 @@ hold for the same sender, recipient and message, every restriction counts. Never
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from broker.conditions import Conditions
 from broker.settings import RECEIPT_TYPES, TYPES, Agency, Agreement, Settings, type_matches
+from broker.signatures import Keyring, PublicKey
 from broker.views import pointer_pattern
 from schemas import Message
 from schemas.envelope import Tlp
@@ -81,6 +82,8 @@ class Agreements:
             agency.id: frozenset(t for t in TYPES if any(type_matches(p, t) for p in agency.publishes))
             for agency in agencies
         }
+        self._keys = Keyring({agency.id: agency.key for agency in agencies})
+        self._must_sign = frozenset(agency.id for agency in agencies if agency.signatures == "required")
         index: dict[tuple[str, str], dict[str, list[Rule]]] = {}
         for agreement in agreements:
             rule = Rule(agreement)
@@ -104,6 +107,14 @@ class Agreements:
     def may_publish(self, agency: str, type_: str) -> bool:
         """Tell whether an agency may publish a type at all."""
         return type_ in self._publishes.get(agency, ())
+
+    def must_sign(self, agency: str) -> bool:
+        """Tell whether an agency's unsigned messages are refused."""
+        return agency in self._must_sign
+
+    def keys_of(self, agency: str) -> Mapping[str, PublicKey]:
+        """Return an agency's public keys by their ids, whether they are good today or not."""
+        return self._keys.of(agency)
 
     def is_type(self, type_: str) -> bool:
         """Tell whether there is such a type, whoever may publish it."""

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from broker.conditions import Where, senseless
+from broker.signatures import PublicKey
 from broker.views import pointer_pattern
 from schemas.alert import Alert
 from schemas.codes import AgencyId
@@ -123,6 +124,8 @@ class Agency(Section):
     name: str
     sector: Literal["customs", "quarantine", "border-security", "other"]
     publishes: tuple[TypePattern, ...] = Field((), description="types it may publish: `shipment.*`, `alert.issued` …")
+    signatures: Literal["optional", "required"] = Field("optional", description="required: unsigned is refused")
+    key: tuple[PublicKey, ...] = Field((), description="by these its signatures are verified; old ones stay")
 
 
 class Agreement(Section):
@@ -155,6 +158,8 @@ class Adapter(Section):
     outbox: Path = Field(description="under state_dir")
     zone: str = Field("UTC", description="IANA zone of times that name none")
     poll_s: Seconds = Field(0.5, description="how often the inbox is looked at")
+    signing_key: Path | None = Field(None, description="the private key with which it signs, beside cbm.toml")
+    sign_by_field: bool = Field(False, description="so that views with parts withheld can be verified too")
 
 
 class Settings(BaseSettings):
@@ -276,7 +281,13 @@ def _with_groups_spelt_out(settings: Settings) -> Settings:
 def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
     state = (folder / settings.node.state_dir).resolve()
     adapters = tuple(
-        adapter.model_copy(update={"inbox": state / adapter.inbox, "outbox": state / adapter.outbox})
+        adapter.model_copy(
+            update={
+                "inbox": state / adapter.inbox,
+                "outbox": state / adapter.outbox,
+                "signing_key": None if adapter.signing_key is None else folder / adapter.signing_key,
+            }
+        )
         for adapter in settings.adapter
     )
     rabbitmq = settings.rabbitmq
@@ -364,6 +375,8 @@ def contradictions(settings: Settings) -> list[Fault]:
     faults += _repeated("adapter", [a.agency for a in settings.adapter])
     for index, agency in enumerate(settings.agency):
         faults += _unknown_types(f"agency[{index}].publishes", agency.publishes)
+        faults += _key_faults(f"agency[{index}]", agency)
+    faults += _shared_keys(settings.agency)
     for group, members in settings.groups.items():
         faults += [
             Fault("unknown-agency", f"groups.{group}", f"there is no agency {id_}" + _nearest(id_, known))
@@ -381,6 +394,30 @@ def contradictions(settings: Settings) -> list[Fault]:
             ZoneInfo(adapter.zone)
         except (ValueError, KeyError, OSError):
             faults.append(Fault("unknown-zone", f"{place}.zone", "not an IANA time zone such as Asia/Seoul"))
+    return faults
+
+
+def _key_faults(place: str, agency: Agency) -> list[Fault]:
+    faults = _repeated(f"{place}.key", [key.id for key in agency.key])
+    for index, key in enumerate(agency.key):
+        if key.valid_from and key.valid_until and key.valid_from > key.valid_until:
+            faults.append(Fault("never-valid", f"{place}.key[{index}].valid_until", "lies before valid_from"))
+    if agency.signatures == "required" and not agency.key:
+        text = f"no [[agency.key]] verifies them: all would be refused; cbm credentials {agency.id} --signing-key FILE"
+        faults.append(Fault("no-key", f"{place}.signatures", text))
+    return faults
+
+
+def _shared_keys(agencies: tuple[Agency, ...]) -> list[Fault]:
+    """The same key under two names would be good in one when it has ended in the other, or for two agencies."""
+    faults: list[Fault] = []
+    first: dict[str, str] = {}
+    for index, agency in enumerate(agencies):
+        for number, key in enumerate(agency.key):
+            place = f"agency[{index}].key[{number}]"
+            if key.public in first:
+                faults.append(Fault("repeated", f"{place}.public", f"is the key of {first[key.public]} too"))
+            first.setdefault(key.public, place)
     return faults
 
 

@@ -3,6 +3,7 @@
 Owns removing and pseudonymising fields, and what becomes of a place that repeats them: a key becomes a
 token, a text a token or `[withheld]`, a number or date goes. Never decides what is withheld from whom:
 agreements do. A message from which nothing is withheld never comes here: its bytes go out as they came in.
+Of a signature by field it leaves what still tells true, and tells no more than the view.
 
 Shared with every recipient, whatever an agreement withholds: type, source, dataschema and marking, which
 say under which agreement it came; and the words of closed lists in fields that are not named themselves
@@ -13,17 +14,19 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from broker.disclosures import SEPARATOR, places
 from broker.hunt import MARK, MIN_HUNTED_CHARACTERS, Hunt, Numeral, marked, plain
 from schemas.alert import Alert
 from schemas.codes import normal_identifier
 from schemas.shipment import Shipment
 from schemas.view import closed_words
 
-__all__ = ["MARK", "MIN_HUNTED_CHARACTERS", "Redacted", "Redaction", "TokenKey", "pointer_pattern", "redact"]
+__all__ = ["MARK", "MIN_HUNTED_CHARACTERS", "Redacted", "Redaction", "TokenKey", "is_mark", "pointer_pattern", "redact"]
 
 # Never searched: they come from closed lists, or say who sent it.
 _FIXED = frozenset({"specversion", "source", "type", "datacontenttype", "dataschema", "tlp", "test"})
@@ -31,6 +34,9 @@ _FIXED = frozenset({"specversion", "source", "type", "datacontenttype", "datasch
 _KEYS = frozenset({"id", "subject", "correlationid", "causationid"})
 # Attributes of a fixed form, in which no mark can stand: they go.
 _FORMED = frozenset({"time", "expires", "receivedtime", "traceparent"})
+# Taken apart, never searched: what is found in them by chance is no value.
+_SIGNED = ("signature", "digests", "disclosures")
+_TOKEN = re.compile(r"PSN-[A-Z2-7]{24}")
 # Fields whose words come from closed lists: what stands there was copied from nowhere.
 _CLOSED = closed_words(Shipment) | closed_words(Alert)
 
@@ -56,6 +62,11 @@ class TokenKey:
     def __call__(self, value: str) -> str:
         digest = hmac.new(self._key, value.encode(), hashlib.sha256).digest()
         return "PSN-" + base64.b32encode(digest[:15]).decode()
+
+
+def is_mark(value: object) -> bool:
+    """Tell whether a value stands for a withheld one: a token, or a text out of which something was taken."""
+    return isinstance(value, str) and (MARK in value or _TOKEN.fullmatch(value) is not None)
 
 
 def pointer_pattern(pattern: str) -> tuple[str, ...]:
@@ -84,6 +95,8 @@ class Redaction:
         self._event = event
         self._changed: set[str] = set()
         self._tokened: list[tuple[Any, Any, str]] = []
+        signed = {name: event.pop(name) for name in _SIGNED if name in event}
+        about = [(path, _at(event, path)) for path in places(event)] if "digests" in signed else []
         hidden: list[str | float] = []
         for path in (*removed, *tokened):
             # The document's fingerprint would confirm a guess; what it holds is not repeated elsewhere.
@@ -96,6 +109,9 @@ class Redaction:
         self._scrub_attributes(frozenset(tokened) | frozenset(removed))
         for path in removed:
             _at(event, path[:-1])[path[-1]] = _GONE
+        self._signature = self._signature_left(signed, about)
+        if signed and not self._signature:
+            self._changed.add("/signature")
 
     @classmethod
     def of(
@@ -119,9 +135,38 @@ class Redaction:
             container[name] = tokens(text)
         event = {name: kept for name, value in self._event.items() if (kept := _left(value)) is not _GONE}
         event.setdefault("data", {})
+        event |= self._signature
         withheld = tuple(sorted(self._changed))
         event["withheld"] = " ".join(withheld)
         return Redacted(json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode(), event, withheld)
+
+    def _signature_left(self, signed: dict[str, str], about: list[tuple[Path, Any]]) -> dict[str, str]:
+        """Return the attributes of a signature that the views may carry.
+
+        None where it is over the whole: with it, guesses of what is withheld could be tried. Of one by field a
+        disclosure stays if the view shows just its value in just its place; one of an object or a list, which
+        holds digests only, stays while anything is left within. `about` is what each disclosure is about; the
+        decision has checked that it is so.
+        """
+        disclosures = signed.get("disclosures", "").split(SEPARATOR)
+        if not about or len(about) != len(disclosures):
+            return {}
+        tokened = {(id(container), name) for container, name, _ in self._tokened}
+
+        def stays(path: Path, value: Any) -> bool:
+            try:
+                container = _at(self._event, path[:-1])
+                shown = container[path[-1]]
+            except TypeError:
+                # Something above it is gone.
+                return False
+            if (id(container), path[-1]) in tokened or type(shown) is not type(value):
+                return False
+            return _left(shown) is not _GONE if isinstance(value, dict | list) else bool(shown == value)
+
+        kept = [one for one, (path, value) in zip(disclosures, about, strict=True) if stays(path, value)]
+        left = {"signature": signed["signature"], "digests": signed["digests"]}
+        return left | ({"disclosures": SEPARATOR.join(kept)} if kept else {})
 
     def _replace(self, event: dict[str, Any], path: Path) -> None:
         """Have tokens stand for all values at and below a path."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from broker import explanation
 from broker.agreements import Agreements
@@ -20,6 +21,7 @@ from broker.cli.common import (
     agency_client,
     agency_url,
     check_agency,
+    config_path,
     load,
     moment,
     note,
@@ -32,6 +34,7 @@ from broker.cli.common import (
 from broker.client import Client, Received, new_traceparent
 from broker.decision import Arrival, examine
 from broker.names import LANES
+from broker.signatures import Keyring, PublicKey, SigningKey, sign_bytes, verify
 from schemas import export
 from schemas.base import rfc3339
 from schemas.envelope import ReceiptMessage, family_of, parse
@@ -59,6 +62,10 @@ def publish(
     timeout: Annotated[float, typer.Option(help="Seconds to wait for each receipt.")] = 30.0,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait for receipts, only for the confirm.")] = False,
     unchecked: Annotated[bool, typer.Option("--unchecked", help="Send even what is invalid here already.")] = False,
+    sign: Annotated[Path | None, typer.Option(help="Sign with the private key in this file.", metavar="FILE")] = None,
+    by_field: Annotated[
+        bool, typer.Option("--by-field", help="Sign so that views with parts withheld can be verified too.")
+    ] = False,
 ) -> None:
     """Publish messages, wait until RabbitMQ stored them and the broker decided, and print the receipts.
 
@@ -68,6 +75,11 @@ def publish(
     """
     check_agency(agency)
     bodies = [_completed(body, agency) for body in _split(read_input(file))]
+    if by_field and sign is None:
+        raise typer.BadParameter("--by-field says how to sign: name the key with --sign FILE")
+    if sign is not None:
+        key = SigningKey.read(sign)
+        bodies = [sign_bytes(body, key, by_field=by_field) for body in bodies]
     faulty = False
     if not unchecked:
         for number, body in enumerate(bodies, 1):
@@ -175,12 +187,19 @@ def subscribe(
     count: Annotated[int | None, typer.Option(min=1, help="End after so many messages.")] = None,
     timeout: Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")] = None,
     full: Annotated[bool, typer.Option("--keys", help="Print {key, event} instead of the event alone.")] = False,
+    verified: Annotated[
+        bool, typer.Option("--verify", help="Print {verified, event}: only what its sender signed is shown.")
+    ] = False,
 ) -> None:
     """Print what an agency receives, one JSON event a line, until Ctrl-C, --count or --timeout.
 
-    Exit status 8: --timeout passed before --count messages came.
+    --verify checks each signature by the agencies' keys in the configuration file; instead of an event whose
+    signature is missing or bad the faults are printed. Receipts, which the broker writes, are not signed.
+
+    Exit status 8: --timeout passed before --count messages came; 4: some signature was not good.
     """
     start = moment(since) if since else None
+    printer = _Printer(full, Keyring.read(config_path(config)) if verified else None)
     opener = agency_client(config, agency)
 
     async def main() -> None:
@@ -196,7 +215,7 @@ def subscribe(
             limit = asyncio.timeout(timeout)
             try:
                 async with limit:
-                    seen = await _print_all(source, count, full)
+                    seen = await printer.print_all(source, count)
             except TimeoutError:
                 if count:
                     raise TimedOut(f"fewer than {count} messages within {timeout:g} s") from None
@@ -207,6 +226,8 @@ def subscribe(
 
     with contextlib.suppress(KeyboardInterrupt):
         run_async(main())
+    if printer.refused:
+        raise InvalidMessage([Fault("signature", "", f"{printer.refused} messages are not shown: not verified")])
 
 
 async def _say_listening(ready: asyncio.Event, text: str) -> None:
@@ -214,20 +235,43 @@ async def _say_listening(ready: asyncio.Event, text: str) -> None:
     note(text)
 
 
-async def _print_all(source: AsyncIterator[Received], count: int | None, full: bool) -> int:
-    seen = 0
-    async for received in source:
+class _Printer:
+    """Prints what is received, a line each."""
+
+    def __init__(self, full: bool, keys: Keyring | None) -> None:
+        self._full, self._keys = full, keys
+        self.refused = 0
+
+    async def print_all(self, source: AsyncIterator[Received], count: int | None) -> int:
+        """Print until the end or the count; returns how many came."""
+        seen = 0
+        async for received in source:
+            out(self._line(received))
+            received.ack()
+            seen += 1
+            if seen == count:
+                break
+        return seen
+
+    def _line(self, received: Received) -> bytes:
         body = received.body
-        if full:
-            body = json.dumps({"key": received.key, "offset": received.offset, "event": json.loads(body)}).encode()
-        elif b"\n" in body or b"\r" in body:
-            body = json.dumps(json.loads(body), ensure_ascii=False).encode()
-        out(body)
-        received.ack()
-        seen += 1
-        if seen == count:
-            break
-    return seen
+        if not self._full and self._keys is None:
+            broken = b"\n" in body or b"\r" in body
+            return json.dumps(json.loads(body), ensure_ascii=False).encode() if broken else body
+        event = json.loads(body)
+        line: dict[str, Any] = {"key": received.key, "offset": received.offset} if self._full else {}
+        if self._keys is not None and family_of(str(event.get("type"))) == "receipt":
+            # The broker's own.
+            line["verified"] = None
+        elif self._keys is not None:
+            try:
+                verified = verify(body, self._keys, at=received.received)
+            except InvalidMessage as error:
+                self.refused += 1
+                faults = [fault.as_json() for fault in error.faults]
+                return json.dumps(line | {"verified": None, "id": event.get("id"), "faults": faults}).encode()
+            line["verified"] = {"sender": verified.sender, "key": verified.key, "unsigned": verified.unsigned}
+        return json.dumps(line | {"event": event}).encode()
 
 
 # Of several agreements that hold together, in one cell.
@@ -273,10 +317,42 @@ def explain(
 
 
 def credentials(
-    agency: Annotated[str, typer.Argument(help="The agency, e.g. kr.customs.")], config: ConfigOption = None
+    agency: Annotated[str, typer.Argument(help="The agency, e.g. kr.customs.")],
+    config: ConfigOption = None,
+    signing_key: Annotated[
+        Path | None, typer.Option(help="Make a key to sign with instead: the private half into FILE.", metavar="FILE")
+    ] = None,
+    key_id: Annotated[str, typer.Option(help="The new key's id; today's date unless given.", metavar="ID")] = "",
 ) -> None:
-    """Print an agency's AMQP URL, password included: CBM_URL for its programs, any AMQP 0-9-1 client's address."""
-    out(agency_url(config, agency))
+    """Print an agency's AMQP URL, password included: CBM_URL for its programs, any AMQP 0-9-1 client's address.
+
+    With --signing-key, make a pair of keys: the private half is written to a new file that only its owner reads, the
+    public half is printed as it goes below the agency's entry in cbm.toml.
+    """
+    if signing_key is not None:
+        check_agency(agency)
+        _make_key(agency, signing_key, key_id)
+    elif key_id:
+        raise typer.BadParameter("--key-id goes with --signing-key")
+    else:
+        out(agency_url(config, agency))
+
+
+def _make_key(agency: str, path: Path, id_: str) -> None:
+    today = datetime.now(UTC).date()
+    key = SigningKey.new(id_ or str(today))
+    try:
+        public = PublicKey(id=key.id, public=key.public, valid_from=today)
+    except ValidationError:
+        raise typer.BadParameter("a key's id has 1 to 64 letters, digits, dots, hyphens and underscores") from None
+    if path.exists():
+        raise typer.BadParameter(f"{path} is there already: a private key is never overwritten")
+    try:
+        key.write(path)
+    except OSError as error:
+        raise NotFound(f"{path}: {error.strerror}") from None
+    out(f'[[agency.key]] # of {agency}\nid = "{public.id}"\npublic = "{public.public}"\nvalid_from = {today}')
+    note(f"the private key is in {path}: only {agency} may ever have it")
 
 
 _schema = typer.Typer(help="The JSON Schemas of the wire contract.", no_args_is_help=True)

@@ -234,3 +234,33 @@ def test_every_key_of_a_table_has_its_variable() -> None:
 )
 def test_patterns_of_types(pattern: str, type_: str, matched: bool) -> None:
     assert type_matches(pattern, type_) is matched
+
+
+KEY = '[[agency.key]]\nid = "first"\npublic = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"\n'
+
+
+def with_key(text: str) -> str:
+    """GOOD with something in the entry of customs, where [[agency.key]] belongs."""
+    return GOOD.replace('publishes = ["shipment.*"]\n', f'publishes = ["shipment.*"]\n{text}', 1)
+
+
+def test_an_agency_has_keys_and_may_have_to_sign(tmp_path: Path) -> None:
+    customs, quarantine = read(tmp_path, with_key('signatures = "required"\n' + KEY)).agency
+    assert (customs.signatures, [key.id for key in customs.key]) == ("required", ["first"])
+    assert (quarantine.signatures, quarantine.key) == ("optional", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "code"),
+    [
+        ('signatures = "required"\n', "agency[0].signatures", "no-key"),
+        (KEY + KEY, "agency[0].key[1]", "repeated"),
+        (KEY + "valid_from = 2026-02-01\nvalid_until = 2026-01-31\n", "agency[0].key[0].valid_until", "never-valid"),
+        (KEY.replace("HURo", "HUR"), "agency[0].key[0].public", "string-pattern-mismatch"),
+        (KEY.replace("HURo", "HURp"), "agency[0].key[0].public", "string-pattern-mismatch"),
+        (KEY.replace("first", "../first"), "agency[0].key[0].id", "string-pattern-mismatch"),
+        (KEY + 'private = "x"\n', "agency[0].key[0].private", "unknown-key"),
+    ],
+)
+def test_keys_by_which_nothing_could_be_verified_are_refused(tmp_path: Path, text: str, place: str, code: str) -> None:
+    assert faults(tmp_path, with_key(text))[place][0] == code
