@@ -132,7 +132,9 @@ class Redaction:
     def view(self, tokens: Tokens) -> Redacted:
         """Return the view of the recipients to whom these tokens belong."""
         for container, name, text in self._tokened:
-            container[name] = tokens(text)
+            # What is withheld within what gets tokens stays away.
+            if container[name] is not _GONE:
+                container[name] = tokens(text)
         event = {name: kept for name, value in self._event.items() if (kept := _left(value)) is not _GONE}
         event.setdefault("data", {})
         event |= self._signature
