@@ -345,7 +345,8 @@ class Runner:
         try:
             if isinstance(message, View):
                 raise TranslationError([Fault("withheld", "", "too much is withheld for a document")])
-            content = translator.write(message)
+            # A CloudEvent stays the bytes it is: its signature is over how it is written.
+            content = received.body if translator is self._fallback else translator.write(message)
         except TranslationError:
             translator, content = self._fallback, received.body
         except Exception:

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import re
 import stat
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import rfc8785
+from cryptography.exceptions import InvalidSignature
 from hypothesis import given
 from hypothesis import strategies as st
 from jwcrypto.jwk import JWK
@@ -654,3 +656,65 @@ def test_the_moment_may_be_what_is_withheld() -> None:
 
 def test_an_unsigned_message_is_said_to_be_so() -> None:
     assert unverified(shipment(CUSTOMS)) == ("unsigned", "/signature")
+
+
+# What the document says
+
+DOCUMENT = (Path(__file__).parent.parent.parent / "docs" / "SIGNATURES.md").read_text()
+
+
+def examples() -> list[dict[str, Any]]:
+    """The JSON examples: the key, the event, it signed as a whole, by field, the payload, the view."""
+    return [json.loads(text) for text in re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL)]
+
+
+def test_the_values_in_the_document_are_those_that_the_code_makes(tmp_path: Path) -> None:
+    texts = re.findall(r"```json\n(.*?)\n```", DOCUMENT, re.DOTALL)
+    (tmp_path / "key").write_text(texts[0])
+    key, body = SigningKey.read(tmp_path / "key"), texts[1].encode()
+    assert f'"{key.public}"' in DOCUMENT
+    assert sign_bytes(body, key).decode() == texts[2]
+    assert sign_bytes(body, key, by_field=True).decode() == texts[3]
+    assert decoded(examples()[3]["digests"]).decode() == texts[4]
+    assert signatures.signed_bytes(examples()[1]).decode() in DOCUMENT
+    first = examples()[3]["disclosures"].split(SEPARATOR)[0]
+    assert f"`{first}`" in DOCUMENT
+    assert digest(first) in DOCUMENT
+    left = examples()[5]["disclosures"].split(SEPARATOR)
+    for path, one in zip(places(examples()[1]), examples()[3]["disclosures"].split(SEPARATOR), strict=True):
+        row = next(line for line in DOCUMENT.splitlines() if line.startswith(f"| `{''.join(f'/{s}' for s in path)}`"))
+        assert decoded(one).decode()[:70] in row
+        assert row.endswith("stays |" if one in left else "goes |")
+    token_key = TokenKey(b"an example, no secret", "customs-to-border kr.border")
+    patterns = [pointer_pattern("/data/parties/*/name")], [pointer_pattern("/data/identifiers/*/value")]
+    made = redact(texts[3].encode(), *patterns, token_key)
+    assert made is not None
+    assert made.body.decode() == texts[5]
+
+
+def test_a_recipient_with_the_document_s_own_program_verifies_the_view() -> None:
+    (program,) = (text for text in re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL) if "def signed_part" in text)
+    names: dict[str, Any] = {}
+    exec(program, names)
+    key, _, _, whole, _, shown = examples()
+    ring = Keyring({CUSTOMS: [PublicKey(id=key["kid"], public=key["x"])]})
+    for content, unsigned in ((whole, ()), (shown, ("/subject", "/data/identifiers/0/value"))):
+        found = verify(as_bytes(content), ring)
+        assert names["signed_part"](content, {key["kid"]: key["x"]}) == found.event
+        assert found.unsigned == unsigned
+    assert "Hanla" not in json.dumps(shown)
+    changed = shown | {"digests": whole["signature"].partition("..")[2]}
+    with pytest.raises(InvalidSignature):
+        names["signed_part"](changed, {key["kid"]: key["x"]})
+
+
+def test_every_code_in_the_document_is_one_that_is_given() -> None:
+    table = set(re.findall(r"^\| `([a-z-]+)`(?:, `([a-z-]+)`)? \|", DOCUMENT, re.MULTILINE))
+    told = {code for codes in table for code in codes if code}
+    source = "".join(
+        (Path(signatures.__file__).parent / name).read_text()
+        for name in ("signatures.py", "disclosures.py", "decision.py")
+    )
+    given = set(re.findall(r'(?:unfit|Fault)\("([a-z-]+)"', source))
+    assert told <= given
+    assert {"unsigned", "signature-form", "unknown-key", "key-term", "bad-signature", "disclosures", "digests"} <= told

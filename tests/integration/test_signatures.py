@@ -1,0 +1,234 @@
+"""Signatures through a real RabbitMQ: refused where they arrive, verified where they are delivered."""
+
+import asyncio
+import contextlib
+import json
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.runner import Runner
+from broker.client import Client, connect
+from broker.service import Broker
+from broker.settings import Adapter, Settings
+from broker.signatures import Keyring, PublicKey, SigningKey, sign_bytes
+from schemas.errors import InvalidMessage
+from tests.harness import BORDER, CUSTOMS, NETWORK, QUARANTINE, House, as_bytes, shipment, until
+from tests.integration.tools import WAIT_S, collecting
+
+KEY, NEXT = SigningKey("2026", bytes(range(32))), SigningKey("2027", bytes(range(1, 33)))
+TODAY = datetime.now(UTC).date()
+CBM = Path(sys.executable).with_name("cbm")
+
+
+def public(key: SigningKey, **term: Any) -> PublicKey:
+    return PublicKey(id=key.id, public=key.public, **term)
+
+
+RING = Keyring({CUSTOMS: [public(KEY)]})
+
+
+def network(*keys: PublicKey, signatures: str = "required", **more: Any) -> dict[str, Any]:
+    """Customs signs; quarantine sees all of its shipments, border not the traders."""
+    customs, *others = NETWORK["agency"]
+    restricted = NETWORK["agreement"][0] | {
+        "id": "customs-to-border",
+        "to": [BORDER],
+        "withhold": ["/data/parties/*/name"],
+        "pseudonymise": ["/data/identifiers/*/value"],
+    }
+    entry = customs | {"key": [key.model_dump(exclude_none=True) for key in keys], "signatures": signatures}
+    return {"agency": [entry, *others], "agreement": [*NETWORK["agreement"], restricted]} | more
+
+
+def changed(house: House, *keys: PublicKey, **how: Any) -> Settings:
+    return Settings.model_validate(house.settings.model_dump(by_alias=True) | network(*keys, **how))
+
+
+async def started(house: House, *keys: PublicKey, **how: Any) -> Broker:
+    return await house.start(changed(house, *keys, **how))
+
+
+@asynccontextmanager
+async def signing(house: House, key: SigningKey, *, by_field: bool = False) -> AsyncIterator[Client]:
+    async with connect(house.url(CUSTOMS), signing_key=key, sign_by_field=by_field) as client:
+        yield client
+
+
+def traded(**attributes: Any) -> dict[str, Any]:
+    content = shipment(CUSTOMS, **attributes)
+    content["data"]["parties"] = [{"role": "importer", "name": "Quokka Trading", "country": "AU"}]
+    return content
+
+
+async def told(client: Client, body: bytes) -> tuple[str, list[tuple[str, str]]]:
+    content = json.loads(body)
+    receipt = await (await client.publish_bytes(body, content["id"], content["type"])).receipt(WAIT_S)
+    return receipt.disposition, [(fault.code, fault.pointer) for fault in receipt.faults or ()]
+
+
+@pytest.mark.parametrize("by_field", [False, True], ids=["whole", "by field"])
+async def test_a_recipient_verifies_what_the_library_signed_and_a_view_only_where_it_is_signed_by_field(
+    house: House, by_field: bool
+) -> None:
+    await started(house, public(KEY))
+    async with (
+        signing(house, KEY, by_field=by_field) as customs,
+        house.client(QUARANTINE) as quarantine,
+        house.client(BORDER) as border,
+    ):
+        content = traded()
+        message = customs.compose(content["type"], content["subject"], content["data"], id=content["id"])
+        assert (await (await customs.publish(message)).receipt(WAIT_S)).disposition == "accepted"
+        assert (await (await customs.publish(message)).receipt(WAIT_S)).disposition == "duplicate"
+        whole = await asyncio.wait_for(anext(quarantine.inbox("shipment")), WAIT_S)
+        verified = whole.verify(RING)
+        assert (verified.sender, verified.key, verified.unsigned) == (CUSTOMS, KEY.id, ())
+        sent = json.loads(message.to_bytes())
+        assert {name: value for name, value in verified.event.items() if name in sent} == sent
+        view = await asyncio.wait_for(anext(border.inbox("shipment")), WAIT_S)
+        assert b"uokka" not in view.body
+        if by_field:
+            verified = view.verify(RING)
+            assert set(verified.unsigned) == {"/subject", "/data/identifiers/0/value"}
+            assert verified.event["data"]["parties"] == [{"role": "importer", "country": "AU"}]
+        else:
+            assert b'"signature"' not in view.body
+            with pytest.raises(InvalidMessage, match="over the whole"):
+                view.verify(RING)
+        whole.ack()
+        view.ack()
+
+
+async def test_a_bad_signature_and_a_missing_one_are_refused_with_the_place_and_stand_in_quarantine(
+    house: House,
+) -> None:
+    await started(house, public(KEY))
+    async with house.client(CUSTOMS) as customs:
+        good = json.loads(sign_bytes(as_bytes(traded()), KEY, by_field=True))
+        assert await told(customs, as_bytes(traded())) == ("refused", [("unsigned", "/signature")])
+        assert await told(customs, as_bytes(good | {"subject": "OTHER"})) == (
+            "refused",
+            [("disclosures", "/disclosures")],
+        )
+        forged = SigningKey(KEY.id, bytes(32))
+        bodies = [sign_bytes(as_bytes(traded()), key) for key in (forged, NEXT)]
+        assert await told(customs, bodies[0]) == ("refused", [("bad-signature", "/signature")])
+        assert await told(customs, bodies[1]) == ("refused", [("unknown-key", "/signature")])
+        assert await told(customs, as_bytes(good)) == ("accepted", [])
+    assert await house.messages_in("quarantine") == 4
+    assert await house.messages_in(f"inbox.{QUARANTINE}.shipment") == 1
+
+
+async def test_a_key_that_has_ended_verifies_what_came_in_its_term_and_nothing_newer(house: House) -> None:
+    broker = await started(house, public(KEY))
+    async with house.client(CUSTOMS) as customs, house.client(QUARANTINE) as quarantine:
+        assert (await told(customs, sign_bytes(as_bytes(traded(id="old")), KEY)))[0] == "accepted"
+        ended = public(KEY, valid_until=TODAY - timedelta(days=1))
+        broker.apply(changed(house, ended, public(NEXT)))
+        assert await told(customs, sign_bytes(as_bytes(traded()), KEY)) == ("refused", [("key-term", "/signature")])
+        assert (await told(customs, sign_bytes(as_bytes(traded(id="new")), NEXT)))[0] == "accepted"
+        found = {}
+        async with contextlib.aclosing(quarantine.replay(since=datetime.now(UTC) - timedelta(hours=1))) as log:
+            async with asyncio.timeout(WAIT_S):
+                async for received in log:
+                    found[json.loads(received.body)["id"]] = received
+                    if len(found) == 2:
+                        break
+        ring = Keyring({CUSTOMS: [public(KEY, valid_until=TODAY), public(NEXT, valid_from=TODAY)]})
+        assert [found[id_].verify(ring).key for id_ in ("old", "new")] == ["2026", "2027"]
+        with pytest.raises(InvalidMessage, match="was good until"):
+            found["old"].verify(Keyring({CUSTOMS: [ended]}))
+
+
+async def test_an_adapter_signs_and_a_document_that_is_read_again_makes_the_same_message(
+    house: House, tmp_path: Path
+) -> None:
+    await started(house, public(KEY))
+    entry = Adapter(
+        agency=CUSTOMS,
+        reads=("cloudevents",),
+        inbox=tmp_path / "in" / "inbox",
+        outbox=tmp_path / "outbox",
+        poll_s=0.1,
+        sign_by_field=True,
+    )
+    async with house.client(CUSTOMS) as client, collecting(house, f"inbox.{QUARANTINE}.shipment") as inbox:
+        runner = Runner(house.settings, entry, client, KEY)
+        running = asyncio.create_task(runner.run())
+        runner.folders.make()
+        receipts = runner.folders.receipts
+        content = as_bytes(traded(id="doc"))
+        for disposition in ("accepted", "duplicate"):
+            (entry.inbox.parent / "event.json").write_bytes(content)
+            (entry.inbox.parent / "event.json").rename(entry.inbox / "event.json")
+
+            async def came(wanted: str = disposition) -> bool:
+                return any(wanted in path.name for path in receipts.glob("*.json"))
+
+            await until(came)
+        runner.stop()
+        await running
+        assert inbox.ids == ["doc"]
+        event = json.loads(inbox.deliveries[0].body)
+        assert event["signature"]
+        assert event["disclosures"]
+
+
+async def cbm(*arguments: str | Path, url: str = "", stdin: bytes = b"") -> tuple[int, list[Any], str]:
+    """Run the command; its status, what it printed, what it said."""
+    environment = {n: v for n, v in os.environ.items() if not n.startswith("CBM_")} | ({"CBM_URL": url} if url else {})
+    process = await asyncio.create_subprocess_exec(
+        CBM,
+        *map(str, arguments),
+        env=environment,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(stdin), WAIT_S)
+    lines = [json.loads(line) if line.startswith(b"{") else line.decode() for line in out.splitlines()]
+    return process.returncode or 0, lines, err.decode()
+
+
+async def test_people_make_a_key_sign_with_it_and_verify_by_command(house: House, tmp_path: Path) -> None:
+    private, file = tmp_path / "customs.jwk", tmp_path / "keys.toml"
+    status, lines, notes = await cbm("credentials", CUSTOMS, "--signing-key", private, "--key-id", "desk-1")
+    assert status == 0, notes
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    secret = json.loads(private.read_text())["d"]
+    assert secret not in "".join(lines) + notes
+    assert (await cbm("credentials", CUSTOMS, "--signing-key", private))[0] == 2
+    file.write_text(f'[[agency]]\nid = "{CUSTOMS}"\nname = "Customs"\nsector = "customs"\n' + "\n".join(lines))
+    status, _, notes = await cbm("check", "--config", file)
+    assert status == 0, notes
+    key = SigningKey.read(private)
+    await started(house, public(key), signatures="optional")
+    customs, border = house.url(CUSTOMS), house.url(BORDER)
+    event = tmp_path / "event.json"
+    event.write_bytes(as_bytes(traded(id="signed")))
+    status, lines, notes = await cbm("publish", event, "--as", CUSTOMS, "--sign", private, "--by-field", url=customs)
+    assert (status, lines[0]["disposition"]) == (0, "accepted"), notes
+    listening = ("subscribe", "shipment.#", "--as", BORDER, "--since", "1h", "--verify", "--config", file)
+    status, lines, notes = await cbm(*listening, "--count", "1", "--timeout", "20", url=border)
+    assert (status, lines[0]["verified"]["key"]) == (0, "desk-1"), notes
+    assert set(lines[0]["verified"]["unsigned"]) == {"/subject", "/data/identifiers/0/value"}
+    assert lines[0]["event"]["id"] == "signed"
+    status, lines, notes = await cbm("publish", "--as", CUSTOMS, url=customs, stdin=as_bytes(traded(id="bare")))
+    assert status == 0, notes
+    status, lines, notes = await cbm(*listening, "--count", "2", "--timeout", "20", url=border)
+    assert (status, len(lines), lines[1]["verified"], lines[1]["id"]) == (4, 2, None, "bare"), notes
+    assert "event" not in lines[1]
+    assert lines[1]["faults"][0]["code"] == "unsigned"
+    status, lines, notes = await cbm("publish", event, "--as", CUSTOMS, "--sign", tmp_path / "none", url=customs)
+    assert status == 3
+    signed = sign_bytes(event.read_bytes(), key)
+    assert (await cbm("publish", "--as", CUSTOMS, "--sign", private, url=customs, stdin=signed))[0] == 4
+    assert (await cbm("publish", event, "--as", CUSTOMS, "--by-field", url=customs))[0] == 2
