@@ -394,6 +394,8 @@ def contradictions(settings: Settings) -> list[Fault]:
             ZoneInfo(adapter.zone)
         except (ValueError, KeyError, OSError):
             faults.append(Fault("unknown-zone", f"{place}.zone", "not an IANA time zone such as Asia/Seoul"))
+        if adapter.sign_by_field and adapter.signing_key is None:
+            faults.append(Fault("no-key", f"{place}.sign_by_field", "there is no signing_key to sign with"))
     return faults
 
 

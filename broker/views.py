@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.disclosures import SEPARATOR, places
+from broker.disclosures import CLEAR, SEPARATOR, places
 from broker.hunt import MARK, MIN_HUNTED_CHARACTERS, Hunt, Numeral, marked, plain
 from schemas.alert import Alert
 from schemas.codes import normal_identifier
@@ -28,8 +28,8 @@ from schemas.view import closed_words
 
 __all__ = ["MARK", "MIN_HUNTED_CHARACTERS", "Redacted", "Redaction", "TokenKey", "is_mark", "pointer_pattern", "redact"]
 
-# Never searched: they come from closed lists, or say who sent it.
-_FIXED = frozenset({"specversion", "source", "type", "datacontenttype", "dataschema", "tlp", "test"})
+# Never searched: they come from closed lists, or say who sent it; and so a signature by field may show them.
+_FIXED = CLEAR
 # Attributes that name a message or consignment: replaced whole, so that a recipient can still join by them.
 _KEYS = frozenset({"id", "subject", "correlationid", "causationid"})
 # Attributes of a fixed form, in which no mark can stand: they go.
@@ -151,7 +151,7 @@ class Redaction:
         decision has checked that it is so.
         """
         disclosures = signed.get("disclosures", "").split(SEPARATOR)
-        if not about or len(about) != len(disclosures):
+        if not about or len(about) != len(disclosures) or "signature" not in signed:
             return {}
         tokened = {(id(container), name) for container, name, _ in self._tokened}
 

@@ -296,8 +296,11 @@ def explain(
     lane = family_of(type_) if isinstance(type_, str) else ""
     examined = examine(Arrival(body, agency, lane, now), agreements, settings.limits, now)
     message = examined.message
-    if message is None or examined.faults:
+    if message is None or [fault for fault in examined.faults if fault.code != "unsigned" or message.digests]:
         raise InvalidMessage(examined.faults)
+    if examined.faults:
+        # A draft is explained before it is signed.
+        note("as it is it would be refused: it is not signed, which this agency's entry asks for")
     if message.expires is not None and message.expires <= now:
         raise InvalidMessage([Fault("expired", "/expires", "it has expired: nobody would receive it")])
     rows = explanation.recipients(settings, agreements, message, body, now.date())

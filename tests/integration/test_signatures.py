@@ -206,9 +206,15 @@ async def test_people_make_a_key_sign_with_it_and_verify_by_command(house: House
     secret = json.loads(private.read_text())["d"]
     assert secret not in "".join(lines) + notes
     assert (await cbm("credentials", CUSTOMS, "--signing-key", private))[0] == 2
-    file.write_text(f'[[agency]]\nid = "{CUSTOMS}"\nname = "Customs"\nsector = "customs"\n' + "\n".join(lines))
+    entry = f'[[agency]]\nid = "{CUSTOMS}"\nname = "Customs"\nsector = "customs"\npublishes = ["shipment.*"]\n'
+    file.write_text(entry + "\n".join(lines))
     status, _, notes = await cbm("check", "--config", file)
     assert status == 0, notes
+    required = tmp_path / "required.toml"
+    required.write_text(entry + 'signatures = "required"\n' + "\n".join(lines))
+    draft = as_bytes(traded())
+    status, _, notes = await cbm("explain", "--as", CUSTOMS, "--config", required, stdin=draft)
+    assert (status, "not signed" in notes) == (5, True), notes
     key = SigningKey.read(private)
     await started(house, public(key), signatures="optional")
     customs, border = house.url(CUSTOMS), house.url(BORDER)

@@ -264,3 +264,21 @@ def test_an_agency_has_keys_and_may_have_to_sign(tmp_path: Path) -> None:
 )
 def test_keys_by_which_nothing_could_be_verified_are_refused(tmp_path: Path, text: str, place: str, code: str) -> None:
     assert faults(tmp_path, with_key(text))[place][0] == code
+
+
+def test_one_key_stands_in_one_place_alone(tmp_path: Path) -> None:
+    twice = with_key(KEY + KEY.replace("first", "second"))
+    assert faults(tmp_path, twice)["agency[0].key[1].public"][0] == "repeated"
+    shared = with_key(KEY).replace('sector = "quarantine"\n', f'sector = "quarantine"\n{KEY}')
+    assert faults(tmp_path, shared)["agency[1].key[0].public"][0] == "repeated"
+
+
+def test_a_key_with_which_anybody_could_sign_is_refused(tmp_path: Path) -> None:
+    weak = KEY.replace("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "A" * 43)
+    assert "small order" in faults(tmp_path, with_key(weak))["agency[0].key[0].public"][1]
+
+
+def test_the_private_key_of_an_adapter_lies_beside_the_file(tmp_path: Path) -> None:
+    settings = read(tmp_path, GOOD + 'signing_key = "keys/customs.jwk"\nsign_by_field = true\n')
+    assert settings.adapter[0].signing_key == tmp_path / "keys" / "customs.jwk"
+    assert faults(tmp_path, GOOD + "sign_by_field = true\n")["adapter[0].sign_by_field"][0] == "no-key"

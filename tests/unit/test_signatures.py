@@ -20,11 +20,12 @@ from jwcrypto.jwk import JWK
 from pydantic import ValidationError
 from sd_jwt.verifier import SDJWTVerifier
 
+from adapters.commands import _signing_key
 from broker import signatures
 from broker.agreements import Agreements
 from broker.decision import Arrival, examine
 from broker.disclosures import SEPARATOR, canonical, commit, decoded, disclosed, encoded, places
-from broker.settings import Limits, Settings
+from broker.settings import Adapter, Limits, Settings
 from broker.signatures import Keyring, PublicKey, SigningKey, Verified, sign_bytes, sign_message, verify
 from broker.views import TokenKey, pointer_pattern, redact
 from schemas import parse
@@ -291,7 +292,7 @@ GOOD_HEADER = {"alg": "EdDSA", "kid": KEY.id, "typ": "cbm-event"}
         b"null",
         b"\xff",
         b"[" * 300,
-        b"{" + b" " * 600 + b"}",
+        json.dumps(GOOD_HEADER).encode() + b" " * 400,
     ],
 )
 def test_a_header_of_any_other_kind_is_refused_although_the_true_key_signed_it(header: dict[str, Any] | bytes) -> None:
@@ -643,6 +644,22 @@ def test_a_recipient_reads_the_keys_out_of_the_agencies_entries(tmp_path: Path) 
             Keyring.read(path)
     with pytest.raises(ConfigError):
         Keyring.read(tmp_path / "none")
+
+
+def test_an_adapter_signs_only_with_a_key_that_the_broker_knows_as_its_agency_s(tmp_path: Path) -> None:
+    entry: dict[str, Any] = {"agency": CUSTOMS, "inbox": "in", "outbox": "out"}
+    KEY.write(tmp_path / "key.jwk")
+    for known, key in ((public(KEY), KEY.id), (public(OTHER), None), (public(SigningKey("x", bytes(32))), None)):
+        content = {"agency": [NETWORK["agency"][0] | {"key": [known]}]}
+        settings = Settings.model_validate(content | {"adapter": [entry | {"signing_key": tmp_path / "key.jwk"}]})
+        if key is None:
+            with pytest.raises(ConfigError, match="is the public half"):
+                _signing_key(settings, settings.adapter[0])
+        else:
+            found = _signing_key(settings, settings.adapter[0])
+            assert found is not None
+            assert found.id == key
+    assert _signing_key(settings, Adapter.model_validate(entry)) is None
 
 
 def test_the_moment_may_be_what_is_withheld() -> None:
