@@ -31,9 +31,9 @@ from broker.cli.common import (
     write,
 )
 from broker.client import connect
+from broker.keys import SigningKey
 from broker.logs import configure, log
 from broker.settings import Adapter, Settings
-from broker.signatures import SigningKey
 from schemas import Message, parse
 from schemas.errors import CbmError, ConfigError, Fault, InvalidMessage, NotFound, TransportError
 

@@ -24,10 +24,11 @@ from adapters.document import Document, Origin
 from adapters.formats import by_name, recognise
 from adapters.translator import Translator, messages
 from broker.client import Client, Received
+from broker.keys import SigningKey
 from broker.logs import log
 from broker.names import LANES
 from broker.settings import Adapter, Settings
-from broker.signatures import SigningKey, sign_message
+from broker.signatures import sign_message
 from schemas import Message, ReceiptMessage
 from schemas.base import rfc3339
 from schemas.envelope import family_of

@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any
 
 from broker.disclosures import places
-from broker.signatures import Keyring, PublicKey, SigningKey, check, sign_bytes, verify
+from broker.keys import Keyring, PublicKey, SigningKey
+from broker.signatures import check, sign_bytes, verify
 from broker.views import TokenKey, pointer_pattern, redact
 from schemas import parse
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from broker.conditions import Conditions
+from broker.keys import Keyring, PublicKey
 from broker.settings import RECEIPT_TYPES, TYPES, Agency, Agreement, Settings, type_matches
-from broker.signatures import Keyring, PublicKey
 from broker.views import pointer_pattern
 from schemas import Message
 from schemas.envelope import Tlp

@@ -21,8 +21,9 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel
 
 from broker.amqp import Consumer, Delivery, Publisher, Session, properties, stream_offset
+from broker.keys import Keyring, SigningKey
 from broker.names import feed_exchange, in_exchange, inbox_queue, key_matcher, log_stream, own_queue
-from broker.signatures import Keyring, SigningKey, Verified, sign_message, verify
+from broker.signatures import Verified, sign_message, verify
 from schemas.envelope import CONTENT_TYPE, MAX_BYTES, Message, ReceiptMessage, build, family_of
 from schemas.errors import (
     CbmError,

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from broker.conditions import Where, senseless
-from broker.signatures import PublicKey
+from broker.keys import PublicKey
 from broker.views import pointer_pattern
 from schemas.alert import Alert
 from schemas.codes import AgencyId

@@ -1,25 +1,16 @@
 """Signatures: an agency's own over its messages, verified by the broker and again by who receives them. Pure.
 
-Owns keys, the detached JWS (RFC 7515, appendix F) and what is signed: the event as canonical JSON, or the payload
-that commits to it field by field (`disclosures`). Never trusts the header of a signature for more than naming a
-key of the sender's, never writes a private key anywhere but into the file it is told.
+Owns the detached JWS (RFC 7515, appendix F) and what is signed: the event as canonical JSON, or the payload that
+commits to it field by field (`disclosures`). Never trusts the header of a signature for more than naming a key of
+the sender's.
 """
 
-import functools
-import hmac
 import json
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-
-from broker.credentials import write_private
 from broker.disclosures import (
     SEPARATOR,
     UNSIGNED,
@@ -29,12 +20,12 @@ from broker.disclosures import (
     decoded,
     disclosed,
     encoded,
-    salts_of,
     unfit,
 )
+from broker.keys import Keyring, PublicKey, SigningKey
 from broker.views import is_mark
 from schemas.envelope import MAX_BYTES, Message
-from schemas.errors import ConfigError, Fault, InvalidMessage, NotFound
+from schemas.errors import Fault, InvalidMessage
 
 # Ed25519 under its name of RFC 8037, which libraries know, and under the one that RFC 9864 gives it.
 ALGORITHM = "EdDSA"
@@ -42,141 +33,7 @@ _ALGORITHMS = (ALGORITHM, "Ed25519")
 # Types keep one kind of signature from being taken for the other, or for one made for something else.
 TYPE_WHOLE, TYPE_BY_FIELD = "cbm-event", "cbm-event+sd-jwt"
 PLACE = "/signature"
-_KEY_BYTES, _SIGNATURE_CHARACTERS = 32, 512
-
-_P = 2**255 - 19
-_D = -121665 * pow(121666, -1, _P) % _P
-
-
-def _point(public: str) -> str:
-    """Refuse what is no public key, and the few points with which anybody can sign anything (RFC 8032, 5.1)."""
-    y = int.from_bytes(decoded(public), "little") % 2**255
-
-    def square_of_x(y: int) -> int:
-        return (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
-
-    square = square_of_x(y)
-    if y >= _P or pow(square, (_P - 1) // 2, _P) not in (0, 1):
-        raise ValueError("is no point of the curve: not copied whole, or no Ed25519 key")
-    for _ in range(3):
-        # Doubled three times, a point of small order is the neutral one.
-        y = (y * y + square) * pow(2 + square - y * y, -1, _P) % _P
-        square = square_of_x(y)
-    if y == 1:
-        raise ValueError("is a key of small order: anybody could sign with it")
-    return public
-
-
-class PublicKey(BaseModel):
-    """[[agency.key]]: a public key by which an agency's signatures are verified."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(
-        description="the key id in the signature's header"
-    )
-    public: Annotated[
-        str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$"), AfterValidator(_point)
-    ] = Field(description="Ed25519, 32 bytes, base64url; `cbm credentials AGENCY --signing-key FILE` prints one")
-    valid_from: date | None = Field(None, description="first day, UTC, by the message's arrival")
-    valid_until: date | None = Field(None, description="last day, UTC; a key that is out of use stays in the file")
-
-    def why_not(self, day: date) -> str | None:
-        """Return why the key is not good on a day; None where it is."""
-        if self.valid_from is not None and day < self.valid_from:
-            return f"is by a key that is good from {self.valid_from} only"
-        if self.valid_until is not None and day > self.valid_until:
-            return f"is by a key that was good until {self.valid_until}"
-        return None
-
-
-class Keyring:
-    """Public keys by agency and id: a key of one agency never counts for another's message."""
-
-    def __init__(self, keys: Mapping[str, Iterable[PublicKey]]) -> None:
-        self._keys = {agency: {key.id: key for key in of} for agency, of in keys.items()}
-
-    @classmethod
-    def read(cls, path: Path) -> "Keyring":
-        """Read the keys in the `[[agency]]` tables of a TOML file; whatever else stands there is passed over.
-
-        Raises:
-            ConfigError: there is no such file, or a key in it is none.
-        """
-        try:
-            agencies = tomllib.loads(path.read_text())["agency"]
-            return cls({one["id"]: [PublicKey(**key) for key in one.get("key", ())] for one in agencies})
-        except OSError as error:
-            raise ConfigError([Fault("no-file", str(path), error.strerror or "cannot be read")]) from None
-        except ValidationError as error:
-            faults = error.errors(include_input=False, include_url=False, include_context=False)
-            places = [f"agency.key.{found['loc'][0]}" if found["loc"] else "agency.key" for found in faults]
-            raise ConfigError(
-                [Fault(found["type"], place, found["msg"]) for place, found in zip(places, faults, strict=True)]
-            ) from None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ConfigError([Fault("not-toml", str(path), "has no [[agency]] tables with id and key")]) from None
-
-    def of(self, agency: object) -> Mapping[str, PublicKey]:
-        """Return an agency's keys by their ids, whether they are good today or not."""
-        return self._keys.get(agency, {}) if isinstance(agency, str) else {}
-
-
-class SigningKey:
-    """The private half, which its agency alone has. Never shown: its `repr` is the id."""
-
-    def __init__(self, id_: str, seed: bytes) -> None:
-        self.id = id_
-        self._seed = seed
-        self._private = Ed25519PrivateKey.from_private_bytes(seed)
-        # A secret of its own, so that no salt tells anything of the key.
-        self._salting = hmac.digest(seed, b"cbm salts", "sha256")
-
-    def __repr__(self) -> str:
-        return f"SigningKey({self.id!r})"
-
-    @classmethod
-    def new(cls, id_: str) -> "SigningKey":
-        """Make a key."""
-        return cls(id_, Ed25519PrivateKey.generate().private_bytes_raw())
-
-    @classmethod
-    def read(cls, path: Path) -> "SigningKey":
-        """Read a key from its file, a JWK (RFC 8037).
-
-        Raises:
-            NotFound: there is no such file, or no such key in it. The text holds nothing of the content.
-        """
-        try:
-            content = json.loads(path.read_bytes())
-            seed, id_ = decoded(content["d"]), content["kid"]
-            known = (content["kty"], content["crv"]) == ("OKP", "Ed25519")
-        except OSError as error:
-            raise NotFound(f"{path}: {error.strerror}") from None
-        except (ValueError, KeyError, TypeError, RecursionError):
-            known, seed, id_ = False, b"", None
-        if not known or len(seed) != _KEY_BYTES or not isinstance(id_, str):
-            raise NotFound(f"{path} is no private key: a JWK with kid, kty OKP and crv Ed25519")
-        return cls(id_, seed)
-
-    def write(self, path: Path) -> None:
-        """Write the key to a file that only its owner can read."""
-        content = {"kty": "OKP", "crv": "Ed25519", "kid": self.id, "x": self.public, "d": encoded(self._seed)}
-        write_private(path, json.dumps(content) + "\n")
-
-    @property
-    def public(self) -> str:
-        """The half that everybody may know, base64url."""
-        return encoded(self._private.public_key().public_bytes_raw())
-
-    def salts(self, event: Mapping[str, Any]) -> Iterator[str]:
-        """Return the salts of an event; see `disclosures.salts_of`."""
-        return salts_of(event, self._salting)
-
-    def jws(self, payload: bytes, type_: str) -> str:
-        """Return the compact JWS of a payload, without the payload."""
-        header = encoded(canonical({"alg": ALGORITHM, "kid": self.id, "typ": type_}))
-        return f"{header}..{encoded(self._private.sign(f'{header}.{encoded(payload)}'.encode()))}"
+_SIGNATURE_CHARACTERS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +58,19 @@ def signature_of(event: Mapping[str, Any], key: SigningKey, *, by_field: bool = 
         InvalidMessage: it holds what canonical JSON cannot express, such as an integer beyond 2^53.
     """
     if not by_field:
-        return {"signature": key.jws(signed_bytes(event), TYPE_WHOLE)}
+        return {"signature": jws(key, signed_bytes(event), TYPE_WHOLE)}
     payload, disclosures = commit(event, key.salts(event))
     return {
-        "signature": key.jws(payload, TYPE_BY_FIELD),
+        "signature": jws(key, payload, TYPE_BY_FIELD),
         "digests": encoded(payload),
         "disclosures": SEPARATOR.join(disclosures),
     }
+
+
+def jws(key: SigningKey, payload: bytes, type_: str) -> str:
+    """Return the compact JWS of a payload, without the payload."""
+    header = encoded(canonical({"alg": ALGORITHM, "kid": key.id, "typ": type_}))
+    return f"{header}..{encoded(key.sign(f'{header}.{encoded(payload)}'.encode()))}"
 
 
 def sign_message(message: Message, key: SigningKey, *, by_field: bool = False) -> Message:
@@ -376,16 +239,14 @@ class _Form:
         return key
 
     def verify(self, key: PublicKey, payload: bytes) -> None:
-        try:
-            _loaded(key.public).verify(self.signature, f"{self.header}.{encoded(payload)}".encode())
-        except InvalidSignature:
+        """Check that the key signed this payload.
+
+        Raises:
+            InvalidMessage: it did not.
+        """
+        if not key.signed(f"{self.header}.{encoded(payload)}".encode(), self.signature):
             text = "does not fit: the message was changed after it was signed, or another key signed it"
-            raise unfit("bad-signature", PLACE, text) from None
-
-
-@functools.lru_cache(maxsize=4096)
-def _loaded(public: str) -> Ed25519PublicKey:
-    return Ed25519PublicKey.from_public_bytes(decoded(public))
+            raise unfit("bad-signature", PLACE, text)
 
 
 def _event_of(body: bytes) -> dict[str, Any]:

@@ -33,8 +33,9 @@ from broker.cli.common import (
 )
 from broker.client import Client, Received, new_traceparent
 from broker.decision import Arrival, examine
+from broker.keys import Keyring, PublicKey, SigningKey
 from broker.names import LANES
-from broker.signatures import Keyring, PublicKey, SigningKey, sign_bytes, verify
+from broker.signatures import sign_bytes, verify
 from schemas import export
 from schemas.base import rfc3339
 from schemas.envelope import ReceiptMessage, family_of, parse

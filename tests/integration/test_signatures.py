@@ -16,9 +16,10 @@ import pytest
 
 from adapters.runner import Runner
 from broker.client import Client, connect
+from broker.keys import Keyring, PublicKey, SigningKey
 from broker.service import Broker
 from broker.settings import Adapter, Settings
-from broker.signatures import Keyring, PublicKey, SigningKey, sign_bytes, verify
+from broker.signatures import sign_bytes, verify
 from schemas.errors import InvalidMessage
 from tests.harness import BORDER, CUSTOMS, NETWORK, QUARANTINE, House, as_bytes, shipment, until
 from tests.integration.tools import WAIT_S

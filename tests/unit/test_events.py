@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from adapters.document import Document, Origin
 from adapters.events import MAX_EVENTS, CloudEvents
 from adapters.translator import messages
-from broker.signatures import SigningKey, sign_bytes
+from broker.keys import SigningKey
+from broker.signatures import sign_bytes
 from schemas import Message
 from schemas.errors import TranslationError
 from tests.wco_messages import MESSAGES

@@ -8,8 +8,8 @@ from hypothesis import given
 
 from broker import explanation
 from broker.agreements import Agreements
+from broker.keys import SigningKey
 from broker.settings import Agreement, Settings
-from broker.signatures import SigningKey
 from schemas import parse
 from tests.harness import BORDER, CUSTOMS, NETWORK, QUARANTINE, alert, as_bytes, shipment
 from tests.unit.strategies import NOW

@@ -28,11 +28,12 @@ from hypothesis import strategies as st
 
 from broker.agreements import Agreements
 from broker.decision import Arrival, Decision, decide, examine
+from broker.keys import Keyring, PublicKey, SigningKey
 from broker.ledger import Ledger
 from broker.provision import Place
 from broker.service import Broker, Publication
 from broker.settings import Agreement, Limits, Settings
-from broker.signatures import Keyring, PublicKey, SigningKey, sign_bytes, signed_bytes, verify
+from broker.signatures import sign_bytes, signed_bytes, verify
 from broker.views import MIN_HUNTED_CHARACTERS
 from schemas.view import read
 from tests.harness import BORDER, CUSTOMS, NETWORK, QUARANTINE, alert, as_bytes, shipment

@@ -25,8 +25,9 @@ from broker import signatures
 from broker.agreements import Agreements
 from broker.decision import Arrival, examine
 from broker.disclosures import SEPARATOR, canonical, commit, decoded, disclosed, encoded, places
+from broker.keys import Keyring, PublicKey, SigningKey
 from broker.settings import Adapter, Limits, Settings
-from broker.signatures import Keyring, PublicKey, SigningKey, Verified, sign_bytes, sign_message, verify
+from broker.signatures import Verified, sign_bytes, sign_message, verify
 from broker.views import TokenKey, pointer_pattern, redact
 from schemas import parse
 from schemas.envelope import MAX_BYTES
@@ -265,7 +266,7 @@ def test_every_key_that_is_made_is_taken(seed: bytes) -> None:
 def resigned(header: dict[str, Any] | bytes, payload: bytes) -> str:
     """A signature by the true key under any header."""
     first = encoded(header if isinstance(header, bytes) else json.dumps(header).encode())
-    return f"{first}..{encoded(KEY._private.sign(f'{first}.{encoded(payload)}'.encode()))}"
+    return f"{first}..{encoded(KEY.sign(f'{first}.{encoded(payload)}'.encode()))}"
 
 
 GOOD_HEADER = {"alg": "EdDSA", "kid": KEY.id, "typ": "cbm-event"}
@@ -361,7 +362,7 @@ def committed(
     change(loaded)
     payload = canonical(loaded)
     return content | {
-        "signature": KEY.jws(payload, signatures.TYPE_BY_FIELD),
+        "signature": signatures.jws(KEY, payload, signatures.TYPE_BY_FIELD),
         "digests": encoded(payload),
         "disclosures": SEPARATOR.join(disclosures),
     }
@@ -583,7 +584,7 @@ def test_hostile_counts_and_depths_cost_no_more_than_their_bytes() -> None:
     chained = canonical({"_sd_alg": "sha-256", "_sd": [inner]})
     for payload, disclosures in ((nested.encode(), []), (flat, many), (chained, chain), (flat, ["A"] * 500_000)):
         content = event() | {
-            "signature": KEY.jws(payload, signatures.TYPE_BY_FIELD),
+            "signature": signatures.jws(KEY, payload, signatures.TYPE_BY_FIELD),
             "digests": encoded(payload),
             "disclosures": SEPARATOR.join(disclosures),
         }
