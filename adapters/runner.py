@@ -29,9 +29,11 @@ from adapters.formats import by_name, recognise
 from adapters.translator import Translator, messages
 from adapters.watch import Watch
 from broker.client import Client, Received
+from broker.keys import SigningKey
 from broker.logs import log
 from broker.names import LANES
 from broker.settings import Adapter, Settings
+from broker.signatures import sign_message
 from schemas import Message, ReceiptMessage
 from schemas.base import rfc3339
 from schemas.envelope import family_of
@@ -60,9 +62,10 @@ class Taken:
 class Runner:
     """One agency's adapter."""
 
-    def __init__(self, settings: Settings, adapter: Adapter, client: Client) -> None:
+    def __init__(self, settings: Settings, adapter: Adapter, client: Client, key: SigningKey | None = None) -> None:
         self._client = client
         self._adapter = adapter
+        self._key = key
         self._limits = settings.limits
         self._zone = ZoneInfo(adapter.zone)
         self._profile, self._profile_stamp = profile.chosen(adapter.profile), profile.stamp(adapter.profile)
@@ -236,6 +239,11 @@ class Runner:
         first_seen = self._first_seen(document, path)
         origin = Origin(self._adapter.agency, first_seen, self._zone, self._profile, self._codes)
         found = messages(translator, document, origin)
+        if self._key is not None:
+            try:
+                found = [sign_message(one, self._key, by_field=self._adapter.sign_by_field) for one in found]
+            except InvalidMessage as error:
+                raise TranslationError(error.faults) from None
         for message in found:
             if (size := len(message.to_bytes())) > self._limits.message_bytes:
                 text = f"its message would have {size} bytes; a message has at most {self._limits.message_bytes}"
@@ -370,7 +378,8 @@ class Runner:
         try:
             if isinstance(message, View):
                 raise TranslationError([Fault("withheld", "", "too much is withheld for a document")])
-            content = translator.write(message, self._profile)
+            # A CloudEvent stays the bytes it is: its signature is over how it is written.
+            content = received.body if translator is self._fallback else translator.write(message, self._profile)
         except TranslationError:
             translator, content = self._fallback, received.body
         except Exception:

@@ -11,6 +11,7 @@ from datetime import date
 from functools import cached_property
 
 from broker.conditions import Conditions, Where
+from broker.keys import Keyring, PublicKey
 from broker.settings import RECEIPT_TYPES, TYPES, Agency, Agreement, Settings, type_matches
 from broker.views import pointer_pattern
 from schemas import Message
@@ -132,6 +133,8 @@ class Agreements:
         self._today = date.min
         self._days: dict[tuple[str, str], Day] = {}
         self._answers: dict[tuple[str, str, Tlp, tuple[bool, ...]], Mapping[str, Entitlement]] = {}
+        self._keys = Keyring({agency.id: agency.key for agency in agencies})
+        self._must_sign = frozenset(agency.id for agency in agencies if agency.signatures == "required")
 
     @classmethod
     def of(cls, settings: Settings, token_secret: bytes = b"") -> "Agreements":
@@ -141,6 +144,14 @@ class Agreements:
     def may_publish(self, agency: str, type_: str) -> bool:
         """Tell whether an agency may publish a type at all."""
         return type_ in self._publishes.get(agency, ())
+
+    def must_sign(self, agency: str) -> bool:
+        """Tell whether an agency's unsigned messages are refused."""
+        return agency in self._must_sign
+
+    def keys_of(self, agency: str) -> Mapping[str, PublicKey]:
+        """Return an agency's public keys by their ids, whether they are good today or not."""
+        return self._keys.of(agency)
 
     def is_type(self, type_: str) -> bool:
         """Tell whether there is such a type, whoever may publish it."""

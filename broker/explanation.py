@@ -134,7 +134,19 @@ def warnings(settings: Settings, agreements: Agreements, today: date) -> list[st
             found.append(f"agreement {agreement.id} ends on {agreement.valid_until}, within {ENDS_SOON.days} days")
         if agreement.id not in used:
             found.append(f"agreement {agreement.id} matches nothing that its agencies may publish")
-    return found + _overlaps(settings, agreements)
+    return found + _ending_keys(settings, today) + _overlaps(settings, agreements)
+
+
+def _ending_keys(settings: Settings, today: date) -> list[str]:
+    """An agency whose last key ends soon will have its messages refused; keys that others follow may end."""
+    found: list[str] = []
+    for agency in settings.agency:
+        last = max((key.valid_until or date.max for key in agency.key), default=date.max)
+        if last < today:
+            found.append(f"{agency.id}: its last key ended on {last}; what it signs is refused")
+        elif last - today <= ENDS_SOON:
+            found.append(f"{agency.id}: its last key ends on {last}, within {ENDS_SOON.days} days")
+    return found
 
 
 def _overlaps(settings: Settings, agreements: Agreements) -> list[str]:

@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from broker.conditions import Where, senseless
 from broker.credentials import with_absolute_files
+from broker.keys import PublicKey
 from broker.views import pointer_pattern
 from schemas.alert import Alert
 from schemas.codes import AgencyId
@@ -128,6 +129,8 @@ class Agency(Section):
     sector: Literal["customs", "quarantine", "border-security", "other"]
     publishes: tuple[TypePattern, ...] = Field((), description="types it may publish: `shipment.*`, `alert.issued` …")
     certificate_only: bool = Field(False, description="it has no password: its client certificate alone lets it in")
+    signatures: Literal["optional", "required"] = Field("optional", description="required: unsigned is refused")
+    key: tuple[PublicKey, ...] = Field((), description="by these its signatures are verified; old ones stay")
 
 
 class Agreement(Section):
@@ -179,6 +182,8 @@ class Adapter(Section):
     profile: str = Field("neutral", description="what codes mean: one of cbm's own, or a folder (with a /) from here")
     poll_s: Seconds = Field(0.5, description="how often the inbox is looked at")
     http: Http | None = Field(None, description="takes documents by POST, too")
+    signing_key: Path | None = Field(None, description="the private key with which it signs, beside cbm.toml")
+    sign_by_field: bool = Field(False, description="so that views with parts withheld can be verified too")
 
 
 class Settings(BaseSettings):
@@ -306,6 +311,7 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
                 "outbox": state / adapter.outbox,
                 "profile": str(folder / adapter.profile) if "/" in adapter.profile else adapter.profile,
                 "http": _http_from(adapter.http, folder),
+                "signing_key": None if adapter.signing_key is None else folder / adapter.signing_key,
             }
         )
         for adapter in settings.adapter
@@ -409,6 +415,8 @@ def contradictions(settings: Settings) -> list[Fault]:
         if agency.certificate_only and not (settings.rabbitmq.tls or settings.rabbitmq.url):
             text = "nothing takes certificates: set rabbitmq.tls, or the url of a RabbitMQ that takes them"
             faults.append(Fault("no-way-in", f"agency[{index}].certificate_only", text))
+        faults += _key_faults(f"agency[{index}]", agency)
+    faults += _shared_keys(settings.agency)
     for group, members in settings.groups.items():
         faults += [
             Fault("unknown-agency", f"groups.{group}", f"there is no agency {id_}" + _nearest(id_, known))
@@ -426,6 +434,32 @@ def contradictions(settings: Settings) -> list[Fault]:
             ZoneInfo(adapter.zone)
         except (ValueError, KeyError, OSError):
             faults.append(Fault("unknown-zone", f"{place}.zone", "not an IANA time zone such as Asia/Seoul"))
+        if adapter.sign_by_field and adapter.signing_key is None:
+            faults.append(Fault("no-key", f"{place}.sign_by_field", "there is no signing_key to sign with"))
+    return faults
+
+
+def _key_faults(place: str, agency: Agency) -> list[Fault]:
+    faults = _repeated(f"{place}.key", [key.id for key in agency.key])
+    for index, key in enumerate(agency.key):
+        if key.valid_from and key.valid_until and key.valid_from > key.valid_until:
+            faults.append(Fault("never-valid", f"{place}.key[{index}].valid_until", "lies before valid_from"))
+    if agency.signatures == "required" and not agency.key:
+        text = f"no [[agency.key]] verifies them: all would be refused; cbm credentials {agency.id} --signing-key FILE"
+        faults.append(Fault("no-key", f"{place}.signatures", text))
+    return faults
+
+
+def _shared_keys(agencies: tuple[Agency, ...]) -> list[Fault]:
+    """The same key under two names would be good in one when it has ended in the other, or for two agencies."""
+    faults: list[Fault] = []
+    first: dict[str, str] = {}
+    for index, agency in enumerate(agencies):
+        for number, key in enumerate(agency.key):
+            place = f"agency[{index}].key[{number}]"
+            if key.public in first:
+                faults.append(Fault("repeated", f"{place}.public", f"is the key of {first[key.public]} too"))
+            first.setdefault(key.public, place)
     return faults
 
 

@@ -3,6 +3,7 @@
 Owns removing and pseudonymising fields, and what becomes of a place that repeats them: a key becomes a
 token, a text a token or `[withheld]`, a number or date goes. Never decides what is withheld from whom:
 agreements do. A message from which nothing is withheld never comes here: its bytes go out as they came in.
+Of a signature by field it leaves what still tells true, and tells no more than the view.
 
 Shared with every recipient, whatever an agreement withholds: type, source, dataschema and marking, which
 say under which agreement it came; and the words of closed lists in fields that are not named themselves
@@ -12,24 +13,29 @@ say under which agreement it came; and the words of closed lists in fields that 
 import base64
 import hmac
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from broker.disclosures import CLEAR, SEPARATOR, places
 from broker.hunt import MARK, MIN_HUNTED_CHARACTERS, Hunt, Numeral, marked, plain
 from schemas.alert import Alert
 from schemas.codes import normal_identifier
 from schemas.shipment import Shipment
 from schemas.view import closed_words
 
-__all__ = ["MARK", "MIN_HUNTED_CHARACTERS", "Redacted", "Redaction", "TokenKey", "pointer_pattern", "redact"]
+__all__ = ["MARK", "MIN_HUNTED_CHARACTERS", "Redacted", "Redaction", "TokenKey", "is_mark", "pointer_pattern", "redact"]
 
-# Never searched: they come from closed lists, or say who sent it.
-_FIXED = frozenset({"specversion", "source", "type", "datacontenttype", "dataschema", "tlp", "test"})
+# Never searched: they come from closed lists, or say who sent it; and so a signature by field may show them.
+_FIXED = CLEAR
 # Attributes that name a message or consignment: replaced whole, so that a recipient can still join by them.
 _KEYS = frozenset({"id", "subject", "correlationid", "causationid"})
 # Attributes of a fixed form, in which no mark can stand: they go.
 _FORMED = frozenset({"time", "expires", "receivedtime", "traceparent"})
+# Taken apart, never searched: what is found in them by chance is no value.
+_SIGNED = ("signature", "digests", "disclosures")
+_TOKEN = re.compile(r"PSN-[A-Z2-7]{24}")
 # Fields whose words come from closed lists: what stands there was copied from nowhere.
 _CLOSED = closed_words(Shipment) | closed_words(Alert)
 
@@ -58,6 +64,11 @@ class TokenKey:
         return "PSN-" + base64.b32encode(digest[:15]).decode()
 
 
+def is_mark(value: object) -> bool:
+    """Tell whether a value stands for a withheld one: a token, or a text out of which something was taken."""
+    return isinstance(value, str) and (MARK in value or _TOKEN.fullmatch(value) is not None)
+
+
 def pointer_pattern(pattern: str) -> tuple[str, ...]:
     """Split a JSON pointer (RFC 6901) whose segments may be `*`."""
     return tuple(segment.replace("~1", "/").replace("~0", "~") for segment in pattern.split("/")[1:])
@@ -83,6 +94,8 @@ class Redaction:
     def __init__(self, event: dict[str, Any], removed: Sequence[Path], tokened: Sequence[Path]) -> None:
         self._changed: set[str] = set()
         self._tokened: list[tuple[Any, Any, str]] = []
+        signed = {name: event.pop(name) for name in _SIGNED if name in event}
+        about = [(path, _at(event, path)) for path in places(event)] if "digests" in signed else []
         hidden: list[str | float] = []
         for path in (*removed, *tokened):
             # The document's fingerprint would confirm a guess; what it holds is not repeated elsewhere.
@@ -96,10 +109,16 @@ class Redaction:
         for path in removed:
             _at(event, path[:-1])[path[-1]] = _GONE
         for number, (container, name, _) in enumerate(self._tokened):
-            container[name] = f"{_GAP}{number}{_GAP}"
+            # What is withheld within what gets tokens stays away.
+            if container[name] is not _GONE:
+                container[name] = f"{_GAP}{number}{_GAP}"
+        signature = self._signature_left(event, signed, about)
+        if signed and not signature:
+            self._changed.add("/signature")
         self.event = {name: kept for name, value in event.items() if (kept := _left(value)) is not _GONE}
         """What every view says alike; where tokens go is a gap."""
         self.event.setdefault("data", {})
+        self.event |= signature
         self.withheld = tuple(sorted(self._changed))
         self.event["withheld"] = " ".join(self.withheld)
         # Text and number of a gap in turn.
@@ -136,6 +155,36 @@ class Redaction:
             None if correlation_id is None else filled(correlation_id.split(_GAP)),
             self.withheld,
         )
+
+    def _signature_left(
+        self, event: dict[str, Any], signed: dict[str, str], about: list[tuple[Path, Any]]
+    ) -> dict[str, str]:
+        """Return the attributes of a signature that the views may carry.
+
+        None where it is over the whole: with it, guesses of what is withheld could be tried. Of one by field a
+        disclosure stays if the view shows just its value in just its place; one of an object or a list, which
+        holds digests only, stays while anything is left within. `about` is what each disclosure is about; the
+        decision has checked that it is so.
+        """
+        disclosures = signed.get("disclosures", "").split(SEPARATOR)
+        if not about or len(about) != len(disclosures) or "signature" not in signed:
+            return {}
+        tokened = {(id(container), name) for container, name, _ in self._tokened}
+
+        def stays(path: Path, value: Any) -> bool:
+            try:
+                container = _at(event, path[:-1])
+                shown = container[path[-1]]
+            except TypeError:
+                # Something above it is gone.
+                return False
+            if (id(container), path[-1]) in tokened or type(shown) is not type(value):
+                return False
+            return _left(shown) is not _GONE if isinstance(value, dict | list) else bool(shown == value)
+
+        kept = [one for one, (path, value) in zip(disclosures, about, strict=True) if stays(path, value)]
+        left = {"signature": signed["signature"], "digests": signed["digests"]}
+        return left | ({"disclosures": SEPARATOR.join(kept)} if kept else {})
 
     def _replace(self, event: dict[str, Any], path: Path) -> None:
         """Have tokens stand for all values at and below a path."""

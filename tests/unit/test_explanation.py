@@ -8,6 +8,7 @@ from hypothesis import given
 
 from broker import explanation
 from broker.agreements import Agreements
+from broker.keys import SigningKey
 from broker.settings import Agreement, Settings
 from schemas import parse
 from tests.harness import BORDER, CUSTOMS, NETWORK, QUARANTINE, alert, as_bytes, shipment
@@ -155,6 +156,25 @@ def test_agencies_that_hear_nothing_are_warned_of() -> None:
 )
 def test_an_agreement_that_ends_soon_or_has_ended_is_warned_of(days: int, warning: str | None) -> None:
     found = [w for w in warned(terms(valid_until=TODAY + timedelta(days=days))) if "hears" not in w]
+    assert [warning in one for one in found if warning] == ([True] if warning else [])
+    assert bool(found) == bool(warning)
+
+
+@pytest.mark.parametrize(
+    ("days", "warning"),
+    [([-1], "its last key ended on"), ([60], "within 60 days"), ([61], None), ([-1, 61], None), ([5, None], None)],
+)
+def test_an_agency_whose_last_key_ends_soon_or_has_ended_is_warned_of(
+    days: list[int | None], warning: str | None
+) -> None:
+    keys = [
+        {"id": str(n), "public": SigningKey("k", bytes([n] * 32)).public}
+        | ({} if after is None else {"valid_until": TODAY + timedelta(days=after)})
+        for n, after in enumerate(days)
+    ]
+    agencies = [NETWORK["agency"][0] | {"key": keys}, *NETWORK["agency"][1:]]
+    configured = Settings.model_validate({"agency": agencies, "agreement": [terms()]})
+    found = [w for w in explanation.warnings(configured, Agreements.of(configured), TODAY) if "key" in w]
     assert [warning in one for one in found if warning] == ([True] if warning else [])
     assert bool(found) == bool(warning)
 

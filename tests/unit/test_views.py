@@ -167,6 +167,11 @@ def test_of_pointers_one_below_the_other_the_outer_counts_and_withholding_beats_
     assert GOODS[0]["hs"] not in view.body.decode()
 
 
+def test_what_is_withheld_within_what_gets_tokens_gets_none() -> None:
+    view = made(event(goods=GOODS), "/data/goods/*/hs", tokens=("/data/goods/*",))
+    assert not [goods for goods in view.event["data"]["goods"] if "hs" in goods]
+
+
 def test_a_field_and_its_repetition_get_the_same_token_and_case_and_blanks_make_no_difference() -> None:
     content = event(identifiers=[{"scheme": "ucr", "value": "6kr 123 45678"}])
     content["subject"] = "6KR12345678"
