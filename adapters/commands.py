@@ -153,7 +153,7 @@ async def _intake(settings: Settings, entry: Adapter, runner: Runner) -> AsyncIt
 
     token = Credentials(settings.state_dir).get_or_make(http_token(entry.agency))
     runner.folders.make()
-    intake = Intake(entry.http, settings.limits, runner.folders, runner.watch, token, runner.nudge)
+    intake = Intake(entry.http, runner.limit_bytes, runner.folders, runner.watch, token, runner.nudge)
     async with intake.listening():
         yield
 

@@ -13,20 +13,21 @@ import itertools
 import json
 import os
 import random
+import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from adapters import codelists, profile
+from adapters import codelists, large, profile
 from adapters.document import Document, Origin
 from adapters.folder import WHOLE_PREFIX, Folders, safe_name, write_whole
 from adapters.formats import by_name, recognise
-from adapters.translator import Translator, messages
+from adapters.translator import Streaming, Translator, messages
 from adapters.watch import Watch
 from broker.client import Client, Received
 from broker.keys import SigningKey
@@ -46,6 +47,11 @@ _WAIT_MAX_S = 10.0
 # Documents read, and noted on the disk, while the one before them is published.
 _READ_AHEAD = 8
 _LARGE_BYTES = 1024 * 1024
+# Messages of a large document that are made, published and confirmed together.
+_TOGETHER = 200
+_PROGRESS_S = 10.0
+_LARGE_ID = re.compile(r"[0-9a-f]{32}-[0-9]+")
+_INTERNAL = (Fault("internal-error", "", "a fault of cbm's own; see the adapter's log"),)
 FALLBACK_FORMAT = "cloudevents"
 
 
@@ -56,7 +62,10 @@ class Taken:
     path: Path
     sha256: str
     format: str
-    messages: list[Message]
+    count: int
+    messages: Iterator[Message]
+    whole: bool = True
+    """Whether all of its messages are held, and noted on the disk; those of a large document are made as they go."""
 
 
 class Runner:
@@ -79,6 +88,12 @@ class Runner:
         self._nudged = asyncio.Event()
         self._large = asyncio.Semaphore(1)
         self.watch = Watch()
+
+    @property
+    def limit_bytes(self) -> int:
+        """The largest document that any of the formats takes."""
+        streams = any(isinstance(one, Streaming) for one in self._reads)
+        return self._limits.stream_bytes if streams else self._limits.document_bytes
 
     def nudge(self) -> None:
         """Look at the inbox at once."""
@@ -187,17 +202,39 @@ class Runner:
         """Read a document into messages; None where it is put aside, or is none yet."""
         try:
             stat = path.stat()
-            if stat.st_size > self._limits.document_bytes:
-                text = f"{stat.st_size} bytes; this adapter reads at most {self._limits.document_bytes}"
-                raise TranslationError([Fault("too-large", "", text)])
+            size, settled = stat.st_size, time.time() - stat.st_mtime > _SETTLING_S
+            if size <= _LARGE_BYTES:
+                return await self._read_file(path, settled)
+            # What takes memory or time to read, one at a time.
+            async with self._large:
+                translator = await asyncio.to_thread(large.recognised, path, self._reads)
+                limit = self._limits.document_bytes if translator is None else self._limits.stream_bytes
+                if size > limit:
+                    text = f"{size} bytes; this adapter reads at most {limit} of such a document"
+                    self._fail(path, None, [Fault("too-large", "", text)])
+                    return None
+                if translator is not None:
+                    return await self._read_large(path, translator, settled)
+                return await self._read_file(path, settled)
         except FileNotFoundError:
             return None
+
+    async def _read_large(self, path: Path, translator: Translator, settled: bool) -> "Taken | None":
+        """Look a large document through; its messages are made once more while they are published."""
+        of = await asyncio.to_thread(large.fingerprint, path, translator.name)
+        origin = self._origin(of.sha256, path)
+        log.info("document.reading", agency=self._adapter.agency, document=path.name, size_bytes=of.size)
+        try:
+            found = await asyncio.to_thread(large.check, path, translator, of, origin, self._limits.message_bytes)
         except TranslationError as error:
-            self._fail(path, None, error.faults)
+            if settled or path.name.startswith(WHOLE_PREFIX):
+                self._fail(path, of.sha256, error.faults)
             return None
-        # Small ones beside each other; what takes memory to read, one at a time.
-        async with self._large if stat.st_size > _LARGE_BYTES else contextlib.nullcontext():
-            return await self._read_file(path, time.time() - stat.st_mtime > _SETTLING_S)
+        except Exception:
+            log.exception("message.internal_error", agency=self._adapter.agency, sha256=of.sha256)
+            self._fail(path, of.sha256, _INTERNAL)
+            return None
+        return Taken(path, of.sha256, of.format, found.count, large.messages(found, translator, origin), whole=False)
 
     async def _read_file(self, path: Path, settled: bool) -> "Taken | None":
         try:
@@ -209,36 +246,56 @@ class Runner:
             translator, found = await asyncio.to_thread(self._read, document, path)
         except TranslationError as error:
             if settled or path.name.startswith(WHOLE_PREFIX):
-                self._fail(path, document, error.faults)
+                self._fail(path, document.sha256, error.faults)
             return None
         except Exception:
             log.exception("message.internal_error", agency=self._adapter.agency, sha256=document.sha256)
-            self._fail(path, document, [Fault("internal-error", "", "a fault of cbm's own; see the adapter's log")])
+            self._fail(path, document.sha256, _INTERNAL)
             return None
-        return Taken(path, document.sha256, translator.name, found)
+        return Taken(path, document.sha256, translator.name, len(found), iter(found))
 
     async def _hand_over(self, taken: "Taken") -> None:
         """Publish what a document says, then keep it."""
-        path, found = taken.path, taken.messages
+        path = taken.path
         log.info(
             "document.taken",
             agency=self._adapter.agency,
             document=path.name,
             format=taken.format,
             sha256=taken.sha256,
-            messages=len(found),
+            messages=taken.count,
         )
-        self.watch.taken(path.name, taken.sha256, taken.format, found)
-        for message in found:
-            await self._client.publish(message)
-            log.info("message.published", **_about(self._adapter.agency, message))
+        done, told = 0, time.monotonic()
+        while found := await asyncio.to_thread(self._next, taken):
+            if taken.whole:
+                self.watch.taken(path.name, taken.sha256, taken.format, found)
+            # Handed over in order, and confirmed together.
+            await asyncio.gather(*(self._client.publish(message) for message in found))
+            for message in found:
+                log.info("message.published", **_about(self._adapter.agency, message))
+            done += len(found)
+            if time.monotonic() - told > _PROGRESS_S:
+                told = time.monotonic()
+                log.info(
+                    "document.progress", agency=self._adapter.agency, document=path.name, done=done, of=taken.count
+                )
         self._keep(path, taken.sha256)
+        self.watch.kept(path.name)
+
+    def _next(self, taken: "Taken") -> list[Message]:
+        """Return the document's next messages, signed where the agency signs."""
+        found = list(taken.messages) if taken.whole else list(itertools.islice(taken.messages, _TOGETHER))
+        if self._key is not None and not taken.whole:
+            found = [sign_message(one, self._key, by_field=self._adapter.sign_by_field) for one in found]
+        return found
+
+    def _origin(self, sha256: str, path: Path) -> Origin:
+        first_seen = self._first_seen(sha256, path)
+        return Origin(self._adapter.agency, first_seen, self._zone, self._profile, self._codes)
 
     def _read(self, document: Document, path: Path) -> tuple[Translator, list[Message]]:
         translator, _ = recognise(document, among=self._reads)
-        first_seen = self._first_seen(document, path)
-        origin = Origin(self._adapter.agency, first_seen, self._zone, self._profile, self._codes)
-        found = messages(translator, document, origin)
+        found = messages(translator, document, self._origin(document.sha256, path))
         if self._key is not None:
             try:
                 found = [sign_message(one, self._key, by_field=self._adapter.sign_by_field) for one in found]
@@ -252,12 +309,12 @@ class Runner:
             self._note_sent(message, path, document.sha256)
         return translator, found
 
-    def _first_seen(self, document: Document, path: Path) -> datetime:
+    def _first_seen(self, sha256: str, path: Path) -> datetime:
         """When these bytes were first seen, written down before anything is published.
 
         A document read again after a crash must make the same messages to the last byte.
         """
-        folder = self._kept_folder(document.sha256)
+        folder = self._kept_folder(sha256)
         note = folder / "note.json"
         try:
             return datetime.fromisoformat(json.loads(note.read_text())["received"])
@@ -274,19 +331,19 @@ class Runner:
         path.replace(self._kept_folder(sha256) / ("document" + path.suffix[:16]))
         log.info("document.kept", agency=self._adapter.agency, document=path.name, sha256=sha256)
 
-    def _fail(self, path: Path, document: Document | None, faults: Any) -> None:
+    def _fail(self, path: Path, sha256: str | None, faults: Sequence[Fault]) -> None:
         """Put a document aside, its reason first, so that none lies there unexplained."""
         name = path.name
         if (self.folders.failed / name).exists():
             name = f"{path.stem}.{time.time_ns()}{path.suffix}"
         reason = {
             "document": path.name,
-            "sha256": document.sha256 if document is not None else None,
+            "sha256": sha256,
             "faults": [fault.as_json() for fault in faults],
         }
         write_whole(self.folders.failed / f"{name}.reason.json", json.dumps(reason, indent=1).encode() + b"\n")
         path.replace(self.folders.failed / name)
-        self.watch.failed(path.name, document.sha256 if document is not None else "", faults)
+        self.watch.failed(path.name, sha256 or "", faults)
         codes = [fault.code for fault in faults]
         log.warning("document.failed", agency=self._adapter.agency, document=path.name, faults=codes)
 
@@ -328,6 +385,12 @@ class Runner:
             traceparent=message.traceparent,
             faults=[fault.code for fault in receipt.faults or ()],
         )
+        if _LARGE_ID.fullmatch(receipt.of.id) and receipt.disposition in ("accepted", "duplicate"):
+            # A file for each would be a hundred thousand; the ledger has them all.
+            line = json.dumps({"id": receipt.of.id, "disposition": receipt.disposition}) + "\n"
+            with (self.folders.receipts / f"{receipt.of.id[:32]}.ndjson").open("a") as file:
+                file.write(line)
+            return
         note_path = self.folders.sent / f"{safe_name(receipt.of.id)}.json"
         try:
             note = json.loads(note_path.read_text())

@@ -37,6 +37,8 @@ EVENTS: Mapping[str, str] = {
     "consumer.cancelled": "RabbitMQ cancelled a consumer; it is opened again.",
     "document.failed": "A document could not be taken; it lies in `failed/` with its reason.",
     "document.kept": "A document's messages are confirmed; the document is kept under its fingerprint.",
+    "document.progress": "Of a large document `done` of `of` messages are published.",
+    "document.reading": "A large document is being looked through before anything of it is published.",
     "document.taken": "A document was read into `messages` messages.",
     "document.written": "A received message was written to the agency's outbox.",
     "intake.started": "An adapter takes documents over HTTP.",

@@ -118,6 +118,7 @@ class Limits(Section):
     time_behind_s: Seconds = Field(31_536_000, description="a message older than this is taken with a warning")
     connections_per_agency: Count = Field(20, description="an agency in a reconnect loop must not use up all")
     channels_per_agency: Count = Field(200, description="the same for channels")
+    stream_bytes: Count = Field(1024**3, description="the same of formats that are read in pieces: CUSCAR, EPCIS")
     document_bytes: Count = Field(20 * 1024 * 1024, description="larger documents are refused by the adapters")
 
 
