@@ -158,15 +158,18 @@ class _Coalescing(AsyncioConnection):  # type: ignore[misc]
             self.bytes_sent += len(data)
             self._adapter_emit_data(data)
 
-    def publish(self, channel: int, exchange: str, key: str, body: bytes, props: "Properties") -> bool:
-        """Publish, mandatory; False: pika's own way must do it.
+    def publish(
+        self, channel: int, exchange: str, key: str, body: bytes, props: "Properties", *, mandatory: bool
+    ) -> bool:
+        """Publish; False: pika's own way must do it.
 
         Only for an open channel of an open connection; nothing is written where it is False.
         """
         if type(props) is not Properties:
             return False
         try:
-            frames = publish_frames(channel, exchange, key, body, props, self.params.frame_max - FRAME_OVERHEAD)
+            body_max = self.params.frame_max - FRAME_OVERHEAD
+            frames = publish_frames(channel, exchange, key, body, props, body_max, mandatory=mandatory)
         except (TypeError, ValueError):
             return False
         self._output_marshaled_frames(frames)
@@ -475,6 +478,14 @@ class Channel:
         """Bind a queue to an exchange."""
         await self._call(self._channel.queue_bind, queue, exchange, key)
 
+    async def unbind_queue(self, queue: str, exchange: str, key: str) -> None:
+        """Take a queue's binding away; one that is not there is no error."""
+        await self._call(self._channel.queue_unbind, queue, exchange, key)
+
+    async def unbind_exchange(self, destination: str, source: str, key: str) -> None:
+        """Take an exchange's binding away; one that is not there is no error."""
+        await self._call(self._channel.exchange_unbind, destination, source, key)
+
     async def bind_exchange(self, destination: str, source: str, key: str) -> None:
         """Bind an exchange to an exchange."""
         await self._call(self._channel.exchange_bind, destination, source, key)
@@ -509,7 +520,7 @@ class Confirmations:
         if self._open == 0 and self._done is not None and not self._done.done():
             self._done.set_result(None)
 
-    async def wait(self, timeout_s: float) -> dict[int, TransportError | CbmError]:
+    async def wait(self, timeout_s: float | None) -> dict[int, TransportError | CbmError]:
         """Await every outcome; returns the failures.
 
         Raises:
@@ -536,7 +547,7 @@ class _Pending:
 
 
 class Publisher(Channel):
-    """A channel in confirm mode. Everything is published mandatory."""
+    """A channel in confirm mode. Everything is published mandatory unless it is said otherwise."""
 
     def __init__(self, session: Session, channel: Any) -> None:
         super().__init__(session, channel)
@@ -573,16 +584,27 @@ class Publisher(Channel):
                 return
 
     def publish(
-        self, exchange: str, key: str, body: bytes, props: Properties, group: Confirmations, index: int
+        self,
+        exchange: str,
+        key: str,
+        body: bytes,
+        props: Properties,
+        group: Confirmations,
+        index: int,
+        *,
+        mandatory: bool = True,
     ) -> None:
-        """Publish one message, mandatory; its outcome goes to `group` under `index`. Never raises."""
+        """Publish one message; its outcome goes to `group` under `index`. Never raises.
+
+        What is not mandatory may reach no queue and is confirmed all the same.
+        """
         group._expect()
         try:
             # A channel that is not open is pika's to name the reason of.
             if not (self._fast and self._channel.is_open and self._connection.is_open) or not self._connection.publish(
-                self._channel.channel_number, exchange, key, body, props
+                self._channel.channel_number, exchange, key, body, props, mandatory=mandatory
             ):
-                self._channel.basic_publish(exchange, key, body, props, mandatory=True)
+                self._channel.basic_publish(exchange, key, body, props, mandatory=mandatory)
         except (ChannelWrongStateError, ConnectionWrongStateError, ConnectionClosed):
             group._settle(index, self._reason())
             return

@@ -38,6 +38,8 @@ EVENTS: Mapping[str, str] = {
     "document.kept": "A document's messages are confirmed; the document is kept under its fingerprint.",
     "document.taken": "A document was read into `messages` messages.",
     "document.written": "A received message was written to the agency's outbox.",
+    "feed.missed": "An agency's own queues did not take `count` messages; its inboxes and log have them.",
+    "feed.slow": "An agency's own queues hold up what they are sent; for `wait_s` nobody waits for them.",
     "ledger.unavailable": "The ledger's database does not answer; messages are held.",
     "library.logged": "A library said something.",
     "message.held": "RabbitMQ did not take what a batch publishes; it is tried again after `wait_s`.",

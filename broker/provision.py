@@ -14,7 +14,7 @@ from broker.amqp import Session
 from broker.credentials import Credentials, url_with, write_private
 from broker.logs import log
 from broker.management import Management, quoted
-from broker.names import LANES, feed_exchange, in_exchange, ingress_queue
+from broker.names import LANES, feed_exchange, in_exchange, ingress_queue, standing_exchange
 from broker.node import PrivateNode
 from broker.settings import Settings
 from broker.topology import AGENCY_TAG, Addresses, definitions, topology
@@ -83,11 +83,13 @@ async def provision(settings: Settings, place: Place, session: Session) -> None:
         except (NotAuthorised, TransportError) as error:
             _for_administrator(settings, document, str(error))
         else:
+            await _without_former(settings, place, session)
             log.info("topology.applied", agencies=len(settings.agency), how="management")
             return
     else:
         _for_administrator(settings, document, "the management API is not to be used")
     await _through_amqp(settings, place, session)
+    await _without_former(settings, place, session)
     log.info("topology.applied", agencies=len(settings.agency), how="amqp")
 
 
@@ -128,9 +130,13 @@ async def _is_ours(management: Management, vhost: str, agency: str) -> bool:
 
 async def _take_back(management: Management, vhost: str, agency: str) -> None:
     """End an agency's rights. Its inboxes and log stay as they are, parked; so does what it had published."""
-    feed = quoted(feed_exchange(agency))
-    for binding in await management.get(f"exchanges/{vhost}/{feed}/bindings/destination"):
-        where = f"bindings/{vhost}/e/{quoted(binding['source'])}/e/{feed}/{quoted(binding['properties_key'])}"
+    standing = quoted(standing_exchange(agency))
+    try:
+        bindings = await management.get(f"exchanges/{vhost}/{standing}/bindings/destination")
+    except NotFound:
+        bindings = []
+    for binding in bindings:
+        where = f"bindings/{vhost}/e/{quoted(binding['source'])}/e/{standing}/{quoted(binding['properties_key'])}"
         await management.delete(where)
     await management.delete(f"users/{quoted(agency)}")
     await management.delete(f"exchanges/{vhost}/{quoted(in_exchange(agency))}")
@@ -154,4 +160,13 @@ async def _through_amqp(settings: Settings, place: Place, session: Session) -> N
     for binding in wanted.bindings:
         bind = channel.bind_queue if binding.to_queue else channel.bind_exchange
         await bind(binding.destination, binding.source, binding.key)
+    await channel.close()
+
+
+async def _without_former(settings: Settings, place: Place, session: Session) -> None:
+    """Take away what earlier versions bound; only now, when what came in its place stands."""
+    channel = await session.channel()
+    for binding in topology(tuple(agency.id for agency in settings.agency), place.addresses).former:
+        unbind = channel.unbind_queue if binding.to_queue else channel.unbind_exchange
+        await unbind(binding.destination, binding.source, binding.key)
     await channel.close()
