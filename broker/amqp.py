@@ -14,7 +14,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
@@ -499,6 +499,16 @@ class Channel:
             await asyncio.wait([self.closed], timeout=CLOSE_TIMEOUT_S)
 
 
+class Outcomes(Protocol):
+    """Who hears of each publish what became of it, by the index given at the publish. Must not raise."""
+
+    def expect(self) -> None:
+        """One more publish is under way."""
+
+    def settle(self, index: int, error: CbmError | None) -> None:
+        """A publish was confirmed, or failed."""
+
+
 class Confirmations:
     """The outcome of a group of publishes, awaited once for all of them."""
 
@@ -510,17 +520,19 @@ class Confirmations:
         self.failures: dict[int, TransportError | CbmError] = {}
         """By the index given at the publish; what is not here was confirmed."""
 
-    def _expect(self) -> None:
+    def expect(self) -> None:
+        """One more publish is under way."""
         self._open += 1
 
-    def _settle(self, index: int, error: CbmError | None) -> None:
+    def settle(self, index: int, error: CbmError | None) -> None:
+        """A publish was confirmed, or failed."""
         if error is not None:
             self.failures[index] = error
         self._open -= 1
         if self._open == 0 and self._done is not None and not self._done.done():
             self._done.set_result(None)
 
-    async def wait(self, timeout_s: float | None) -> dict[int, TransportError | CbmError]:
+    async def wait(self, timeout_s: float) -> dict[int, TransportError | CbmError]:
         """Await every outcome; returns the failures.
 
         Raises:
@@ -540,7 +552,7 @@ class _Pending:
 
     __slots__ = ("exchange", "group", "index", "key", "message_id", "returned")
 
-    def __init__(self, group: Confirmations, index: int, exchange: str, key: str, message_id: str | None) -> None:
+    def __init__(self, group: Outcomes, index: int, exchange: str, key: str, message_id: str | None) -> None:
         self.group, self.index = group, index
         self.exchange, self.key, self.message_id = exchange, key, message_id
         self.returned: PublishReturned | None = None
@@ -589,7 +601,7 @@ class Publisher(Channel):
         key: str,
         body: bytes,
         props: Properties,
-        group: Confirmations,
+        group: Outcomes,
         index: int,
         *,
         mandatory: bool = True,
@@ -598,7 +610,7 @@ class Publisher(Channel):
 
         What is not mandatory may reach no queue and is confirmed all the same.
         """
-        group._expect()
+        group.expect()
         try:
             # A channel that is not open is pika's to name the reason of.
             if not (self._fast and self._channel.is_open and self._connection.is_open) or not self._connection.publish(
@@ -606,11 +618,11 @@ class Publisher(Channel):
             ):
                 self._channel.basic_publish(exchange, key, body, props, mandatory=mandatory)
         except (ChannelWrongStateError, ConnectionWrongStateError, ConnectionClosed):
-            group._settle(index, self._reason())
+            group.settle(index, self._reason())
             return
         except Exception as error:
             # pika could not write it down; nothing of it was sent, so the tag is not used up.
-            group._settle(index, TransportError(f"cannot be published: {type(error).__name__}"))
+            group.settle(index, TransportError(f"cannot be published: {type(error).__name__}"))
             return
         self._tag += 1
         self._pending[self._tag] = _Pending(group, index, exchange, key, props.message_id)
@@ -648,7 +660,7 @@ class Publisher(Channel):
                 error: CbmError | None = pending.returned
                 if nack:
                     error = PublishNacked(f"RabbitMQ did not store it: a queue behind {pending.exchange} is full")
-                pending.group._settle(pending.index, error)
+                pending.group.settle(pending.index, error)
         if multiple:
             self._first = max(self._first, tag + 1)
         if len(self._pending) < MAX_UNCONFIRMED:
@@ -660,7 +672,7 @@ class Publisher(Channel):
         # which: all that was open has an unknown outcome.
         pending, self._pending = self._pending, {}
         for one in pending.values():
-            one.group._settle(one.index, reason)
+            one.group.settle(one.index, reason)
         self._room.set()
 
 

@@ -38,6 +38,7 @@ EVENTS: Mapping[str, str] = {
     "document.kept": "A document's messages are confirmed; the document is kept under its fingerprint.",
     "document.taken": "A document was read into `messages` messages.",
     "document.written": "A received message was written to the agency's outbox.",
+    "feed.lost": "The connection to agencies' own queues ended; it is opened again after `wait_s`.",
     "feed.missed": "An agency's own queues did not take `count` messages; its inboxes and log have them.",
     "feed.slow": "An agency's own queues hold up what they are sent; for `wait_s` nobody waits for them.",
     "ledger.unavailable": "The ledger's database does not answer; messages are held.",

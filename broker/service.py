@@ -158,42 +158,43 @@ class Broker:
         log.info("broker.stopped")
 
     async def _serve(self) -> None:
-        """Serve over three connections until one of them is lost or a stop is asked for."""
+        """Serve over one pair of connections until one of them is lost or a stop is asked for."""
         name, heartbeat_s = f"cbm broker {self._settings.node.name}", self._settings.rabbitmq.heartbeat_s
-        # RabbitMQ's flow control and alarms stop those that publish, not those that consume; and an agency's own
-        # queues may stop the connection that publishes to them.
+        # Two connections: RabbitMQ's flow control and alarms stop those that publish, not those that consume. A
+        # third is the feeds': agencies' own queues may stop it, and it is nobody's loss but theirs.
         incoming = await Session.open(self._place.url, name=f"{name} in", heartbeat_s=heartbeat_s)
         outgoing: Session | None = None
-        copying: Session | None = None
         lanes: list[Lane] = []
         try:
             outgoing = await Session.open(self._place.url, name=f"{name} out", heartbeat_s=heartbeat_s)
-            copying = await Session.open(self._place.url, name=f"{name} feeds", heartbeat_s=heartbeat_s)
             await provision(self._settings, self._place, incoming)
             self._connected = True
             log.info("amqp.connected", where=incoming.where, rabbitmq=incoming.server_version)
-            feeds = await Feeds.open(copying, [agency.id for agency in self._settings.agency])
+            connect = functools.partial(Session.open, self._place.url, name=f"{name} feeds", heartbeat_s=heartbeat_s)
+            feeds, copying = Feeds([agency.id for agency in self._settings.agency], connect), asyncio.Event()
             for agency in self._settings.agency:
                 for lane in LANES:
                     publisher = await outgoing.publisher()
                     lanes.append(Lane(self, agency.id, lane, incoming, publisher, feeds))
             tasks = [asyncio.create_task(lane.run(), name=f"lane {lane.queue}") for lane in lanes]
-            ready = asyncio.create_task(self._announce(lanes))
+            ready = asyncio.create_task(self._announce(lanes, copying))
+            copier = asyncio.create_task(feeds.run(copying), name="feeds")
             try:
-                await self._until_end((incoming, outgoing, copying), tasks)
+                await self._until_end((incoming, outgoing), [*tasks, copier])
             finally:
                 ready.cancel()
                 await self._drain(lanes, tasks)
-                await feeds.close()
+                copier.cancel()
+                await asyncio.gather(copier, return_exceptions=True)
         finally:
-            for session in (incoming, outgoing, copying):
+            for session in (incoming, outgoing):
                 if session is not None:
                     await session.close()
             # Whatever was not recorded comes again, and is then decided anew.
             self._under_way.clear()
 
-    async def _announce(self, lanes: "list[Lane]") -> None:
-        await asyncio.gather(*(lane.consuming.wait() for lane in lanes))
+    async def _announce(self, lanes: "list[Lane]", copying: asyncio.Event) -> None:
+        await asyncio.gather(copying.wait(), *(lane.consuming.wait() for lane in lanes))
         self.serving.set()
         self._served_since = time.monotonic()
         log.info("broker.started", agencies=len(self._settings.agency), agreements=self._agreements.version)
