@@ -4,6 +4,7 @@ Owns the three ways: the management API where it may be used; else AMQP for exch
 a definitions file for the administrator, who alone can make users. Never deletes an inbox or a log.
 """
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +149,28 @@ async def _take_back(management: Management, vhost: str, agency: str) -> None:
         except NotFound:
             continue
     log.warning("agency.parked", agency=agency, waiting=waiting)
+
+
+async def trim_own_queues(settings: Settings, management: Management) -> None:
+    """Delete queues that an agency declared beyond its share: RabbitMQ's limit counts those of all agencies.
+
+    Raises:
+        TransportError, NotAuthorised, NotFound: the management API did not answer as it should.
+    """
+    vhost = quoted(settings.rabbitmq.vhost)
+    own: dict[str, list[tuple[int, str]]] = {}
+    for queue in await management.get(f"queues/{vhost}?columns=name,consumers"):
+        kind, *agency = str(queue["name"]).split(".")[:3]
+        if kind == "sub" and len(agency) == 2:
+            own.setdefault(".".join(agency), []).append((int(queue.get("consumers") or 0), queue["name"]))
+    for agency_id, queues in own.items():
+        excess = sorted(queues)[: max(0, len(queues) - settings.limits.queues_per_agency)]
+        if excess:
+            log.warning("agency.trimmed", agency=agency_id, count=len(excess))
+        for _, name in excess:
+            # One that is exclusive goes with its connection, of which there are few.
+            with contextlib.suppress(TransportError):
+                await management.delete(f"queues/{vhost}/{quoted(name)}")
 
 
 async def _through_amqp(settings: Settings, place: Place, session: Session) -> None:

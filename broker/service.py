@@ -37,7 +37,7 @@ from broker.feeds import Awaited, Feeds
 from broker.ledger import Ledger, row_of
 from broker.logs import log, together
 from broker.names import DELIVER, LANES, QUARANTINE, RESENT_HEADER, ingress_queue
-from broker.provision import Place, provision
+from broker.provision import Place, provision, trim_own_queues
 from broker.settings import Settings
 from broker.topology import Addresses
 from schemas import Message
@@ -60,6 +60,7 @@ _FAULTS_HEADER_CHARACTERS = 8000
 # New objects between two looks for cycles. A message makes dozens and no cycle; with Python's own 700 the
 # looking was measured to take a tenth of all the time.
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
+_SHARES_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,19 +180,29 @@ class Broker:
             tasks = [asyncio.create_task(lane.run(), name=f"lane {lane.queue}") for lane in lanes]
             ready = asyncio.create_task(self._announce(lanes, copying))
             copier = asyncio.create_task(feeds.run(copying), name="feeds")
+            steward = asyncio.create_task(self._keep_shares(), name="shares")
             try:
-                await self._until_end((incoming, outgoing), [*tasks, copier])
+                await self._until_end((incoming, outgoing), [*tasks, copier, steward])
             finally:
                 ready.cancel()
                 await self._drain(lanes, tasks)
                 copier.cancel()
-                await asyncio.gather(copier, return_exceptions=True)
+                steward.cancel()
+                await asyncio.gather(copier, steward, return_exceptions=True)
         finally:
             for session in (incoming, outgoing):
                 if session is not None:
                     await session.close()
             # Whatever was not recorded comes again, and is then decided anew.
             self._under_way.clear()
+
+    async def _keep_shares(self) -> None:
+        """Look now and then whether agencies keep to their share of queues, where the management API lets it."""
+        while True:
+            await asyncio.sleep(_SHARES_S)
+            if self._place.management is not None:
+                with contextlib.suppress(TransportError, NotAuthorised, NotFound):
+                    await trim_own_queues(self._settings, self._place.management)
 
     async def _announce(self, lanes: "list[Lane]", copying: asyncio.Event) -> None:
         await asyncio.gather(copying.wait(), *(lane.consuming.wait() for lane in lanes))

@@ -185,6 +185,15 @@ def definitions(settings: Settings, passwords: dict[str, str], addresses: Addres
             for agency, password in passwords.items()
         ],
         "permissions": [{"user": agency, "vhost": vhost} | rights(agency) for agency in passwords],
+        # RabbitMQ counts the queues of all together; `provision.trim_own_queues` holds each agency to its share.
+        "parameters": [
+            {
+                "vhost": vhost,
+                "component": "vhost-limits",
+                "name": "limits",
+                "value": {"max-queues": len(wanted.queues) + settings.limits.queues_per_agency * (len(passwords) + 1)},
+            }
+        ],
         "policies": [
             {"vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues", "priority": 0, "definition": what}
             for name, (pattern, what) in policies(settings.limits).items()
