@@ -535,6 +535,21 @@ async def test_an_agency_that_declares_queues_without_end_is_held_to_its_share_a
     await still_passes(house)
 
 
+async def test_the_name_of_anothers_queue_is_good_for_nothing_but_its_number_of_messages(house: House) -> None:
+    # RabbitMQ below 4.3 lets every user ask of any queue how many messages wait in it; no right forbids it.
+    await house.start()
+    for queue in (f"inbox.{CUSTOMS}.alert", f"log.{CUSTOMS}", f"ingress.{CUSTOMS}.alert", "quarantine", "journal"):
+        told: list[set[str]] = []
+
+        def ask(channel: BlockingChannel, queue: str = queue, told: list[set[str]] = told) -> None:
+            told.append(set(vars(channel.queue_declare(queue, passive=True).method)))
+
+        assert await seen(house, ask) in (0, 403)
+        assert all(fields == {"queue", "message_count", "consumer_count"} for fields in told)
+    assert await seen(house, lambda c: c.queue_declare(f"sub.{CUSTOMS}.guessed", passive=True)) in (403, 404)
+    await still_passes(house)
+
+
 async def test_consuming_what_only_the_broker_consumes_is_refused_and_recorded_by_rabbitmq(house: House) -> None:
     await house.start()
     for queue in (f"ingress.{BORDER}.alert", f"ingress.{CUSTOMS}.alert", "quarantine", "journal"):
