@@ -27,7 +27,7 @@ WINDOW_BYTES = 4 * 1024 * 1024
 # So much waits for a feed that nobody waits for; what is more, its own queues miss.
 BACKLOG_COPIES = 10_000
 BACKLOG_BYTES = 16 * 1024 * 1024
-# How long a batch waits for copies, and for how long nobody waits for an agency's that took longer.
+# How long a batch waits for copies, and for how long at least nobody waits for an agency's that took longer.
 PATIENCE_S = 1.0
 LATE_S = 60.0
 # How often it is said of an agency that its own queues miss something.
@@ -88,19 +88,26 @@ class Feed:
         self._under_way: dict[int, _Copy] = {}
         self._under_way_bytes = 0
         self._number = 0
-        self._late_until = clock()
+        self._late = False
+        self._late_until = 0.0
         self._missed = 0
         self._report_at = clock()
 
     def be_late(self) -> None:
         """Somebody waited in vain."""
-        if self._clock() >= self._late_until:
+        if not self._is_late():
             log.warning("feed.slow", agency=self._agency, count=len(self._under_way), wait_s=LATE_S)
-        self._late_until = self._clock() + LATE_S
+        self._late, self._late_until = True, self._clock() + LATE_S
+
+    def _is_late(self) -> bool:
+        # However long it takes: what is offered in between must not pile up.
+        if self._late and self._clock() >= self._late_until and not self._waiting and not self._under_way:
+            self._late = False
+        return self._late
 
     def offer(self, key: str, body: bytes, properties: Properties, awaited: Awaited) -> None:
         """Publish a copy, after those before it; what is too much for a feed that is late is missed."""
-        if self._clock() < self._late_until:
+        if self._is_late():
             if len(self._waiting) >= BACKLOG_COPIES or self._waiting_bytes >= BACKLOG_BYTES:
                 self._miss()
                 return

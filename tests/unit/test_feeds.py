@@ -122,6 +122,19 @@ async def test_a_feed_that_was_waited_for_in_vain_is_not_waited_for_again_and_ta
         assert entries[2:] == []
 
 
+def test_a_feed_that_never_answers_stays_late_and_what_waits_for_it_does_not_grow(
+    feed: Feed, wire: Wire, clock: list[float]
+) -> None:
+    for minute in range(100):
+        clock.append(minute * (LATE_S + 1))
+        offer(feed, *numbered(BACKLOG_COPIES // 10))
+        feed.be_late()
+    clock.append(clock[-1] + 10 * LATE_S)
+    offer(feed, *numbered(10))
+    wire.answer(10**6)
+    assert len(wire.taken) == WINDOW_COPIES + BACKLOG_COPIES
+
+
 def test_a_late_feed_holds_only_so_many_bytes(feed: Feed, wire: Wire) -> None:
     feed.be_late()
     size = 1024 * 1024
