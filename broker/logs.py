@@ -20,7 +20,7 @@ import structlog
 EVENTS: Mapping[str, str] = {
     "adapter.started": "An adapter watches its inbox and its agency's feed.",
     "adapter.stopped": "An adapter ended in order.",
-    "agency.trimmed": "An agency declared more queues than its share; `count` of them were deleted.",
+    "agency.trimmed": "An agency declared more queues or exchanges than its share; `count` of them were deleted.",
     "agreements.applied": "A configuration was read anew and decides from now on, by this version.",
     "agreements.refused": "A configuration that was to be read anew has faults; the old one goes on.",
     "agency.parked": "An agency left cbm.toml: its rights ended, its inboxes stay; `waiting` of its messages remain.",

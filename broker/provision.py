@@ -151,26 +151,29 @@ async def _take_back(management: Management, vhost: str, agency: str) -> None:
     log.warning("agency.parked", agency=agency, waiting=waiting)
 
 
-async def trim_own_queues(settings: Settings, management: Management) -> None:
-    """Delete queues that an agency declared beyond its share: RabbitMQ's limit counts those of all agencies.
+async def trim_own(settings: Settings, management: Management) -> None:
+    """Delete queues and exchanges that an agency declared beyond its share.
+
+    RabbitMQ's own limit counts the queues of all agencies together: one could keep the others from declaring any.
 
     Raises:
         TransportError, NotAuthorised, NotFound: the management API did not answer as it should.
     """
     vhost = quoted(settings.rabbitmq.vhost)
-    own: dict[str, list[tuple[int, str]]] = {}
-    for queue in await management.get(f"queues/{vhost}?columns=name,consumers"):
-        kind, *agency = str(queue["name"]).split(".")[:3]
-        if kind == "sub" and len(agency) == 2:
-            own.setdefault(".".join(agency), []).append((int(queue.get("consumers") or 0), queue["name"]))
-    for agency_id, queues in own.items():
-        excess = sorted(queues)[: max(0, len(queues) - settings.limits.queues_per_agency)]
-        if excess:
-            log.warning("agency.trimmed", agency=agency_id, count=len(excess))
-        for _, name in excess:
-            # One that is exclusive goes with its connection, of which there are few.
-            with contextlib.suppress(TransportError):
-                await management.delete(f"queues/{vhost}/{quoted(name)}")
+    for what in ("queues", "exchanges"):
+        own: dict[str, list[tuple[int, str]]] = {}
+        for one in await management.get(f"{what}/{vhost}?columns=name,consumers"):
+            kind, *agency = str(one["name"]).split(".")[:3]
+            if kind == "sub" and len(agency) == 2:
+                own.setdefault(".".join(agency), []).append((int(one.get("consumers") or 0), one["name"]))
+        for agency_id, found in own.items():
+            excess = sorted(found)[: max(0, len(found) - settings.limits.queues_per_agency)]
+            if excess:
+                log.warning("agency.trimmed", agency=agency_id, count=len(excess))
+            for _, name in excess:
+                # A queue that is exclusive goes with its connection, of which there are few.
+                with contextlib.suppress(TransportError):
+                    await management.delete(f"{what}/{vhost}/{quoted(name)}")
 
 
 async def _through_amqp(settings: Settings, place: Place, session: Session) -> None:

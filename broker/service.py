@@ -37,7 +37,7 @@ from broker.feeds import Awaited, Feeds
 from broker.ledger import Ledger, row_of
 from broker.logs import log, together
 from broker.names import DELIVER, LANES, QUARANTINE, RESENT_HEADER, ingress_queue
-from broker.provision import Place, provision, trim_own_queues
+from broker.provision import Place, provision, trim_own
 from broker.settings import Settings
 from broker.topology import Addresses
 from schemas import Message
@@ -197,12 +197,12 @@ class Broker:
             self._under_way.clear()
 
     async def _keep_shares(self) -> None:
-        """Look now and then whether agencies keep to their share of queues, where the management API lets it."""
+        """Look now and then whether agencies keep to their share of queues, where the management API may be used."""
         while True:
             await asyncio.sleep(_SHARES_S)
             if self._place.management is not None:
                 with contextlib.suppress(TransportError, NotAuthorised, NotFound):
-                    await trim_own_queues(self._settings, self._place.management)
+                    await trim_own(self._settings, self._place.management)
 
     async def _announce(self, lanes: "list[Lane]", copying: asyncio.Event) -> None:
         await asyncio.gather(copying.wait(), *(lane.consuming.wait() for lane in lanes))

@@ -113,7 +113,9 @@ class Limits(Section):
     time_behind_s: Seconds = Field(31_536_000, description="a message older than this is taken with a warning")
     connections_per_agency: Count = Field(20, description="an agency in a reconnect loop must not use up all")
     channels_per_agency: Count = Field(200, description="the same for channels")
-    queues_per_agency: Count = Field(1000, description="of its own; those beyond it are deleted, unused ones first")
+    queues_per_agency: Count = Field(
+        1000, description="of its own, and as many exchanges; more are deleted, unused first"
+    )
     document_bytes: Count = Field(20 * 1024 * 1024, description="larger documents are refused by the adapters")
 
 

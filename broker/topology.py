@@ -185,7 +185,7 @@ def definitions(settings: Settings, passwords: dict[str, str], addresses: Addres
             for agency, password in passwords.items()
         ],
         "permissions": [{"user": agency, "vhost": vhost} | rights(agency) for agency in passwords],
-        # RabbitMQ counts the queues of all together; `provision.trim_own_queues` holds each agency to its share.
+        # RabbitMQ counts the queues of all together; `provision.trim_own` holds each agency to its share.
         "parameters": [
             {
                 "vhost": vhost,
