@@ -14,7 +14,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pika
@@ -162,15 +162,18 @@ class _Coalescing(AsyncioConnection):  # type: ignore[misc]
             self.bytes_sent += len(data)
             self._adapter_emit_data(data)
 
-    def publish(self, channel: int, exchange: str, key: str, body: bytes, props: "Properties") -> bool:
-        """Publish, mandatory; False: pika's own way must do it.
+    def publish(
+        self, channel: int, exchange: str, key: str, body: bytes, props: "Properties", *, mandatory: bool
+    ) -> bool:
+        """Publish; False: pika's own way must do it.
 
         Only for an open channel of an open connection; nothing is written where it is False.
         """
         if type(props) is not Properties:
             return False
         try:
-            frames = publish_frames(channel, exchange, key, body, props, self.params.frame_max - FRAME_OVERHEAD)
+            body_max = self.params.frame_max - FRAME_OVERHEAD
+            frames = publish_frames(channel, exchange, key, body, props, body_max, mandatory=mandatory)
         except (TypeError, ValueError):
             return False
         self._output_marshaled_frames(frames)
@@ -531,6 +534,14 @@ class Channel:
         """Bind a queue to an exchange."""
         await self._call(self._channel.queue_bind, queue, exchange, key)
 
+    async def unbind_queue(self, queue: str, exchange: str, key: str) -> None:
+        """Take a queue's binding away; one that is not there is no error."""
+        await self._call(self._channel.queue_unbind, queue, exchange, key)
+
+    async def unbind_exchange(self, destination: str, source: str, key: str) -> None:
+        """Take an exchange's binding away; one that is not there is no error."""
+        await self._call(self._channel.exchange_unbind, destination, source, key)
+
     async def bind_exchange(self, destination: str, source: str, key: str) -> None:
         """Bind an exchange to an exchange."""
         await self._call(self._channel.exchange_bind, destination, source, key)
@@ -544,6 +555,16 @@ class Channel:
             await asyncio.wait([self.closed], timeout=CLOSE_TIMEOUT_S)
 
 
+class Outcomes(Protocol):
+    """Who hears of each publish what became of it, by the index given at the publish. Must not raise."""
+
+    def expect(self) -> None:
+        """One more publish is under way."""
+
+    def settle(self, index: int, error: CbmError | None) -> None:
+        """A publish was confirmed, or failed."""
+
+
 class Confirmations:
     """The outcome of a group of publishes, awaited once for all of them."""
 
@@ -555,10 +576,12 @@ class Confirmations:
         self.failures: dict[int, TransportError | CbmError] = {}
         """By the index given at the publish; what is not here was confirmed."""
 
-    def _expect(self) -> None:
+    def expect(self) -> None:
+        """One more publish is under way."""
         self._open += 1
 
-    def _settle(self, index: int, error: CbmError | None) -> None:
+    def settle(self, index: int, error: CbmError | None) -> None:
+        """A publish was confirmed, or failed."""
         if error is not None:
             self.failures[index] = error
         self._open -= 1
@@ -585,14 +608,14 @@ class _Pending:
 
     __slots__ = ("exchange", "group", "index", "key", "message_id", "returned")
 
-    def __init__(self, group: Confirmations, index: int, exchange: str, key: str, message_id: str | None) -> None:
+    def __init__(self, group: Outcomes, index: int, exchange: str, key: str, message_id: str | None) -> None:
         self.group, self.index = group, index
         self.exchange, self.key, self.message_id = exchange, key, message_id
         self.returned: PublishReturned | None = None
 
 
 class Publisher(Channel):
-    """A channel in confirm mode. Everything is published mandatory."""
+    """A channel in confirm mode. Everything is published mandatory unless it is said otherwise."""
 
     def __init__(self, session: Session, channel: Any) -> None:
         super().__init__(session, channel)
@@ -630,22 +653,33 @@ class Publisher(Channel):
                 return
 
     def publish(
-        self, exchange: str, key: str, body: bytes, props: Properties, group: Confirmations, index: int
+        self,
+        exchange: str,
+        key: str,
+        body: bytes,
+        props: Properties,
+        group: Outcomes,
+        index: int,
+        *,
+        mandatory: bool = True,
     ) -> None:
-        """Publish one message, mandatory; its outcome goes to `group` under `index`. Never raises."""
-        group._expect()
+        """Publish one message; its outcome goes to `group` under `index`. Never raises.
+
+        What is not mandatory may reach no queue and is confirmed all the same.
+        """
+        group.expect()
         try:
             # A channel that is not open is pika's to name the reason of.
             if not (self._fast and self._channel.is_open and self._connection.is_open) or not self._connection.publish(
-                self._channel.channel_number, exchange, key, body, props
+                self._channel.channel_number, exchange, key, body, props, mandatory=mandatory
             ):
-                self._channel.basic_publish(exchange, key, body, props, mandatory=True)
+                self._channel.basic_publish(exchange, key, body, props, mandatory=mandatory)
         except (ChannelWrongStateError, ConnectionWrongStateError, ConnectionClosed):
-            group._settle(index, self._reason())
+            group.settle(index, self._reason())
             return
         except Exception as error:
             # pika could not write it down; nothing of it was sent, so the tag is not used up.
-            group._settle(index, TransportError(f"cannot be published: {type(error).__name__}"))
+            group.settle(index, TransportError(f"cannot be published: {type(error).__name__}"))
             return
         self._tag += 1
         self._pending[self._tag] = _Pending(group, index, exchange, key, props.message_id)
@@ -704,7 +738,7 @@ class Publisher(Channel):
                 error: CbmError | None = pending.returned
                 if nack:
                     error = PublishNacked(f"RabbitMQ did not store it: a queue behind {pending.exchange} is full")
-                pending.group._settle(pending.index, error)
+                pending.group.settle(pending.index, error)
         if multiple:
             self._first = max(self._first, tag + 1)
         if len(self._pending) < MAX_UNCONFIRMED:
@@ -716,7 +750,7 @@ class Publisher(Channel):
         # which: all that was open has an unknown outcome.
         pending, self._pending = self._pending, {}
         for one in pending.values():
-            one.group._settle(one.index, reason)
+            one.group.settle(one.index, reason)
         self._room.set()
 
 

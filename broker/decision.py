@@ -34,6 +34,7 @@ from schemas.envelope import (
 from schemas.errors import Fault, InvalidMessage
 from schemas.receipt import Disposition
 
+RECEIPT_SOURCE = "urn:cbm:node:"
 _RECEIPT_IDS = uuid.UUID("0c7f1c0e-0b52-5d2b-8e0a-9a3b6c6f8f11")
 
 
@@ -117,6 +118,16 @@ class Decision:
     def quarantined(self) -> bool:
         """Whatever reached nobody stands in quarantine, so that nothing confirmed is lost."""
         return self.disposition not in ("accepted", "duplicate") and not self.repeated
+
+    @property
+    def answered(self) -> bool:
+        """Whether its sender gets a receipt.
+
+        A receipt of a broker's that comes back gets none: by RabbitMQ's dead lettering an agency can lead its
+        receipts into its own exchange, and the two would answer each other for ever.
+        """
+        message = self.examined.message
+        return not (isinstance(message, ReceiptMessage) and message.source.startswith(RECEIPT_SOURCE))
 
 
 def examine(arrival: Arrival, agreements: Agreements, limits: Limits, now: datetime) -> Examined:
@@ -386,7 +397,7 @@ def receipt_of(decision: Decision, node: str, now: datetime) -> ReceiptNote:
     event = {
         "specversion": "1.0",
         "id": id_,
-        "source": f"urn:cbm:node:{node}",
+        "source": f"{RECEIPT_SOURCE}{node}",
         "type": type_,
         "subject": message.subject if message is not None else examined.id,
         "time": now,

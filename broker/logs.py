@@ -20,6 +20,7 @@ import structlog
 EVENTS: Mapping[str, str] = {
     "adapter.started": "An adapter watches its inbox and its agency's feed.",
     "adapter.stopped": "An adapter ended in order.",
+    "agency.trimmed": "An agency declared more queues or exchanges than its share; `count` of them were deleted.",
     "agreements.applied": "A configuration was read anew and decides from now on, by this version.",
     "agreements.refused": "A configuration that was to be read anew has faults; the old one goes on.",
     "agency.parked": "An agency left cbm.toml: its rights ended, its inboxes stay; `waiting` of its messages remain.",
@@ -41,6 +42,9 @@ EVENTS: Mapping[str, str] = {
     "document.reading": "A large document is being looked through before anything of it is published.",
     "document.taken": "A document was read into `messages` messages.",
     "document.written": "A received message was written to the agency's outbox.",
+    "feed.lost": "The connection to agencies' own queues ended; it is opened again after `wait_s`.",
+    "feed.missed": "An agency's own queues did not take `count` messages; its inboxes and log have them.",
+    "feed.slow": "An agency's own queues hold up what they are sent; for `wait_s` nobody waits for them.",
     "intake.started": "An adapter takes documents over HTTP.",
     "ledger.unavailable": "The ledger's database does not answer; messages are held.",
     "library.logged": "A library said something.",

@@ -4,6 +4,7 @@ Owns the three ways: the management API where it may be used; else AMQP for exch
 a definitions file for the administrator, who alone can make users. Never deletes an inbox or a log.
 """
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from broker.amqp import Session
 from broker.credentials import Bundle, Credentials, url_files, url_with, write_private
 from broker.logs import log
 from broker.management import Management, quoted
-from broker.names import LANES, feed_exchange, in_exchange, ingress_queue
+from broker.names import LANES, feed_exchange, in_exchange, ingress_queue, standing_exchange
 from broker.node import PrivateNode
 from broker.settings import Settings
 from broker.topology import AGENCY_TAG, Addresses, definitions, topology
@@ -161,11 +162,13 @@ async def provision(settings: Settings, place: Place, session: Session) -> None:
         except (NotAuthorised, TransportError) as error:
             _for_administrator(settings, document, str(error))
         else:
+            await _without_former(settings, place, session)
             log.info("topology.applied", agencies=len(settings.agency), how="management")
             return
     else:
         _for_administrator(settings, document, "the management API is not to be used")
     await _through_amqp(settings, place, session)
+    await _without_former(settings, place, session)
     log.info("topology.applied", agencies=len(settings.agency), how="amqp")
 
 
@@ -226,9 +229,13 @@ async def _is_ours(management: Management, vhost: str, agency: str) -> bool:
 
 async def _take_back(management: Management, vhost: str, agency: str) -> None:
     """End an agency's rights. Its inboxes and log stay as they are, parked; so does what it had published."""
-    feed = quoted(feed_exchange(agency))
-    for binding in await management.get(f"exchanges/{vhost}/{feed}/bindings/destination"):
-        where = f"bindings/{vhost}/e/{quoted(binding['source'])}/e/{feed}/{quoted(binding['properties_key'])}"
+    standing = quoted(standing_exchange(agency))
+    try:
+        bindings = await management.get(f"exchanges/{vhost}/{standing}/bindings/destination")
+    except NotFound:
+        bindings = []
+    for binding in bindings:
+        where = f"bindings/{vhost}/e/{quoted(binding['source'])}/e/{standing}/{quoted(binding['properties_key'])}"
         await management.delete(where)
     await management.delete(f"users/{quoted(agency)}")
     await management.delete(f"exchanges/{vhost}/{quoted(in_exchange(agency))}")
@@ -242,6 +249,31 @@ async def _take_back(management: Management, vhost: str, agency: str) -> None:
     log.warning("agency.parked", agency=agency, waiting=waiting)
 
 
+async def trim_own(settings: Settings, management: Management) -> None:
+    """Delete queues and exchanges that an agency declared beyond its share.
+
+    RabbitMQ's own limit counts the queues of all agencies together: one could keep the others from declaring any.
+
+    Raises:
+        TransportError, NotAuthorised, NotFound: the management API did not answer as it should.
+    """
+    vhost = quoted(settings.rabbitmq.vhost)
+    for what in ("queues", "exchanges"):
+        own: dict[str, list[tuple[int, str]]] = {}
+        for one in await management.get(f"{what}/{vhost}?columns=name,consumers"):
+            kind, *agency = str(one["name"]).split(".")[:3]
+            if kind == "sub" and len(agency) == 2:
+                own.setdefault(".".join(agency), []).append((int(one.get("consumers") or 0), one["name"]))
+        for agency_id, found in own.items():
+            excess = sorted(found)[: max(0, len(found) - settings.limits.queues_per_agency)]
+            if excess:
+                log.warning("agency.trimmed", agency=agency_id, count=len(excess))
+            for _, name in excess:
+                # A queue that is exclusive goes with its connection, of which there are few.
+                with contextlib.suppress(TransportError):
+                    await management.delete(f"{what}/{vhost}/{quoted(name)}")
+
+
 async def _through_amqp(settings: Settings, place: Place, session: Session) -> None:
     wanted = topology(tuple(agency.id for agency in settings.agency), place.addresses)
     channel = await session.channel()
@@ -252,4 +284,13 @@ async def _through_amqp(settings: Settings, place: Place, session: Session) -> N
     for binding in wanted.bindings:
         bind = channel.bind_queue if binding.to_queue else channel.bind_exchange
         await bind(binding.destination, binding.source, binding.key)
+    await channel.close()
+
+
+async def _without_former(settings: Settings, place: Place, session: Session) -> None:
+    """Take away what earlier versions bound; only now, when what came in its place stands."""
+    channel = await session.channel()
+    for binding in topology(tuple(agency.id for agency in settings.agency), place.addresses).former:
+        unbind = channel.unbind_queue if binding.to_queue else channel.unbind_exchange
+        await unbind(binding.destination, binding.source, binding.key)
     await channel.close()

@@ -119,6 +119,9 @@ class Limits(Section):
     connections_per_agency: Count = Field(20, description="an agency in a reconnect loop must not use up all")
     channels_per_agency: Count = Field(200, description="the same for channels")
     stream_bytes: Count = Field(1024**3, description="the same of formats that are read in pieces: CUSCAR, EPCIS")
+    queues_per_agency: Count = Field(
+        1000, description="of its own, and as many exchanges; more are deleted, unused first"
+    )
     document_bytes: Count = Field(20 * 1024 * 1024, description="larger documents are refused by the adapters")
 
 

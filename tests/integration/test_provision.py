@@ -11,9 +11,11 @@ from broker.management import quoted
 from broker.provision import Place, provision
 from broker.service import Broker
 from broker.settings import Settings
+from broker.topology import topology
 from schemas import build
 from schemas.errors import CbmError, NotAuthorised, Unreachable
 from tests.harness import CUSTOMS, QUARANTINE, House, shipment, until
+from tests.integration.tools import dispositions
 
 
 async def test_provisioning_again_changes_nothing(house: House) -> None:
@@ -33,6 +35,19 @@ async def test_provisioning_again_changes_nothing(house: House) -> None:
     before = await standing()
     await house.provision()
     assert await standing() == before
+
+
+async def test_what_an_earlier_version_bound_is_taken_away_and_nobody_receives_twice(house: House) -> None:
+    session = await Session.open(house.place.url, name="test")
+    channel = await session.channel()
+    for binding in topology((CUSTOMS, QUARANTINE), house.place.addresses).former:
+        bind = channel.bind_queue if binding.to_queue else channel.bind_exchange
+        await bind(binding.destination, binding.source, binding.key)
+    await session.close()
+    await house.start()
+    assert await dispositions(house, CUSTOMS, [shipment()]) == ["accepted"]
+    assert await house.messages_in(f"inbox.{QUARANTINE}.shipment") == 1
+    assert await house.messages_in(f"inbox.{CUSTOMS}.receipt") == 1
 
 
 async def test_without_the_management_api_queues_are_declared_and_users_left_to_the_administrator(house: House) -> None:

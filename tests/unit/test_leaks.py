@@ -404,9 +404,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Broker:
 
 
 def reaching(broker: Broker, publications: list[Publication], agency: str) -> list[Publication]:
-    """What RabbitMQ routes to an agency's feed."""
+    """What RabbitMQ routes to an agency's standing queues; its feed gets a copy of just that."""
     address = broker._addresses.of(agency)
-    return [one for one in publications if one.exchange == "deliver" and address in one.properties.headers["BCC"]]
+    found = [one for one in publications if one.exchange == "deliver" and address in one.properties.headers["BCC"]]
+    assert found == [one for one in publications if agency in one.recipients]
+    for one in found:
+        plain = vars(one.properties) | {"headers": {k: v for k, v in one.properties.headers.items() if k != "BCC"}}
+        assert vars(one.copied) == plain
+    return found
 
 
 def texts_in(value: Any) -> Iterator[str]:

@@ -118,10 +118,28 @@ def test_the_only_way_from_an_agencys_exchange_is_into_its_own_ingress_queues() 
         assert not any(b.destination == f"in.{agency}" for b in WHOLE.bindings)
 
 
-def test_the_only_way_into_a_feed_is_from_deliver_by_the_agencys_own_addresses() -> None:
+def test_the_only_way_into_standing_queues_is_from_deliver_by_the_agencys_own_addresses() -> None:
     for agency in AGENCIES:
-        into = {(b.source, b.key) for b in WHOLE.bindings if b.destination == f"feed.{agency}"}
+        into = {(b.source, b.key) for b in WHOLE.bindings if b.destination == f"standing.{agency}"}
         assert into == {(DELIVER, f"to.{agency}"), (DELIVER, ADDRESSES.of(agency))}
+        for queue in (*(f"inbox.{agency}.{kind}" for kind in ("alert", "shipment", "receipt")), f"log.{agency}"):
+            assert {b.source for b in WHOLE.bindings if b.destination == queue} == {f"standing.{agency}"}
+
+
+def test_what_agencies_bind_to_their_feeds_is_not_on_the_way_of_anything_that_is_delivered() -> None:
+    for agency in AGENCIES:
+        assert not any(b.source == f"feed.{agency}" for b in WHOLE.bindings)
+        # By the contract's word alone, which the broker itself never uses.
+        into = {(b.source, b.key) for b in WHOLE.bindings if b.destination == f"feed.{agency}"}
+        assert into == {(DELIVER, f"to.{agency}")}
+        assert ADDRESSES.of(agency) != f"to.{agency}"
+        name = f"standing.{agency}"
+        assert not any(may(one, right, name) for one in AGENCIES for right in ("configure", "write", "read"))
+
+
+def test_what_earlier_versions_bound_is_nothing_that_is_wanted_now() -> None:
+    assert WHOLE.former
+    assert not set(WHOLE.former) & set(WHOLE.bindings)
 
 
 def test_ingress_is_refused_when_full_and_an_inbox_drops_its_oldest() -> None:
