@@ -137,5 +137,6 @@ def as_intervention(line: str) -> dict[str, str]:
     """Return the intervention that a line is, as the elements of CUSINT632; a text without a code has an empty one."""
     match = _INTERVENTION.fullmatch(line)
     if match is None:
-        return {"CusIntCodCUSINT665": "", "CusIntTexCUSINT666": line}
+        plain = line if _own_word(None, line) is None else f"- {line}"
+        return {"CusIntCodCUSINT665": "", "CusIntTexCUSINT666": plain}
     return {"CusIntCodCUSINT665": match[1]} | ({"CusIntTexCUSINT666": match[2]} if match[2] else {})

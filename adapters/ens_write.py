@@ -166,7 +166,7 @@ def _interventions(message: ShipmentMessage, lines: list[str], profile: Profile)
     codes = [code for code, one in meanings.items() if (one["event"], one["outcome"]) == (message.type, wanted[1])]
     if not any(one["CusIntCodCUSINT665"] in codes for one in told) and (wanted != _HELD or not told):
         own = {"CusIntCodCUSINT665": "", "CusIntTexCUSINT666": ": ".join(wanted)}
-        told.append({"CusIntCodCUSINT665": codes[0]} if codes else own)
+        told.insert(0, {"CusIntCodCUSINT665": codes[0]} if codes else own)
     item = {"IteNumConCUSINT668": str(decision.item)} if decision and decision.item is not None else {}
     return [item | {name: text[:_TEXT_SIZE].strip() for name, text in one.items()} for one in told]
 

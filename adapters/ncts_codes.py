@@ -4,6 +4,7 @@ Owns what is the same in every nation: names of messages and elements (NCTS phas
 6.4). What a code means is a profile's business (`profiles/*/ncts.toml`). Never reads a document.
 """
 
+import re
 from dataclasses import dataclass
 
 from schemas.shipment import Scheme
@@ -234,3 +235,15 @@ REFERENCES: dict[str, Scheme] = {
 }
 # Kinds of means of transport that are counted as equipment: wagons, road vehicles and their trailers.
 LAND_VEHICLES = frozenset({"20", "30", "31"})
+
+# CL716: another control, which is told in words (C0451).
+OTHER_CONTROL = "50"
+# Controls that no code tells go out as another one, with the event's own word and the outcome in the text.
+_CONTROL_WORDS = ("held", "selected-for-scan", "selected-for-inspection")
+_OWN_WORD = re.compile(rf"({'|'.join(_CONTROL_WORDS)}): ([a-z][a-z0-9-]{{0,63}})")
+
+
+def own_word(code: str | None, text: str | None) -> tuple[str, str] | None:
+    """Return event and outcome of a control that tells them in words; None for any other."""
+    match = _OWN_WORD.fullmatch(text or "") if code == OTHER_CONTROL else None
+    return (f"shipment.{match[1]}", match[2]) if match is not None else None

@@ -5,7 +5,7 @@ names no movement, or two, is left with a fault.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,8 +22,9 @@ from adapters.document import (
     read_time,
     text,
 )
-from adapters.ncts_codes import FAMILY, GUARANTEE_MESSAGES, KINDS, NAMESPACE
+from adapters.ncts_codes import FAMILY, GUARANTEE_MESSAGES, KINDS, NAMESPACE, own_word
 from adapters.ncts_goods import Content, all_at
+from adapters.profile import Profile
 from adapters.translator import Draft
 from schemas import Shipment
 from schemas.base import present
@@ -40,9 +41,6 @@ MAX_REASON = 8192
 _SUBJECTS: tuple[Scheme, ...] = ("ucr", "transport-document", "container", "mrn", "other")
 # MRN of NCTS: year, country, thirteen characters, check digit (UCC DA annex B, data element 12 01 000 000).
 _MRN = re.compile(r"[0-9]{2}[A-Z]{2}[A-Z0-9]{13}[0-9]", re.ASCII)
-# Kinds of control that no code has a word for go out as "other" with their own word in the text.
-_CONTROL_WORDS = ("selected-for-scan", "selected-for-inspection", "held")
-_TOKEN = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _HEADER = ("messageSender", "messageRecipient", "preparationDateAndTime", "messageIdentification", "messageType")
 
 
@@ -222,13 +220,13 @@ class MessageReader:
         return self._controlled(told) if self.name == "CC060C" else told
 
     def _controlled(self, told: tuple[str, str | None, str | None]) -> tuple[str, str | None, str | None]:
-        """Where all controls are of one kind, it says more than the notification's type."""
-        kinds = self.origin.profile.table(FAMILY, "control")
-        found = {_control_word(group, kinds) for group in children(self.root, "TypeOfControls")}
-        if told[0] != "shipment.selected-for-inspection" or len(found) != 1:
+        """A control's own word says more than the notification's type; so do codes, where all are of one kind."""
+        if told[0] != "shipment.selected-for-inspection" or told[2] is not None:
             return told
-        (meaning,) = found
-        return told if meaning is None else (*meaning, told[2])
+        groups = [(text(group, "type"), text(group, "text")) for group in children(self.root, "TypeOfControls")]
+        if (word := next(filter(None, (own_word(*group) for group in groups)), None)) is not None:
+            return (*word, None)
+        return (*control_meaning([code for code, _ in groups], self.origin.profile, told[:2]), None)
 
     def _released(self, event: str, goods: list[Goods]) -> Iterator[Goods]:
         """Yield the items that go while the rest stays."""
@@ -257,6 +255,8 @@ class MessageReader:
         size = 0
         for told in self.kind.told:
             for group in all_at(self.root, told.path):
+                if told.name == "TypeOfControls" and own_word(text(group, "type"), text(group, "text")) is not None:
+                    continue
                 line = f"{told.name}: {_group_text(group, told.fields) if told.fields else text(group) or ''}"
                 size += len(line) + 1
                 if size > MAX_REASON:
@@ -269,13 +269,14 @@ class MessageReader:
         return lines
 
 
-def _control_word(group: Element, kinds: Any) -> tuple[str, str] | None:
-    """Return event and outcome of a control: what its code says, or the event's own word in its text."""
-    meaning = kinds.get(text(group, "type") or "")
-    if meaning is not None:
-        return meaning["event"], meaning["outcome"]
-    word, _, outcome = (text(group, "text") or "").partition(": ")
-    return (f"shipment.{word}", outcome) if word in _CONTROL_WORDS and _TOKEN.fullmatch(outcome) else None
+def control_meaning(
+    codes: Sequence[str | None], profile: Profile, otherwise: tuple[str, str | None]
+) -> tuple[str, str | None]:
+    """Return the event and outcome that all of these control codes have, or those that hold otherwise."""
+    kinds = profile.table(FAMILY, "control")
+    found = [kinds.get(code or "") for code in codes]
+    told = {(one["event"], one["outcome"]) if one is not None else otherwise for one in found}
+    return told.pop() if len(told) == 1 else otherwise
 
 
 def _group_text(group: Element, fields: tuple[str, ...]) -> str:

@@ -19,7 +19,8 @@ from lxml import etree
 
 from adapters.document import Element, xml_text
 from adapters.ncts_answers import FORMS, RELEASE_FOR_TRANSIT, Part, structure
-from adapters.ncts_codes import FAMILY, KINDS, NAMESPACE
+from adapters.ncts_codes import FAMILY, KINDS, NAMESPACE, OTHER_CONTROL, own_word
+from adapters.ncts_read import control_meaning
 from adapters.profile import Profile
 from schemas import Message, ShipmentMessage
 from schemas.codes import normal_identifier
@@ -28,8 +29,6 @@ from schemas.shipment import Party
 
 # CL226 and CL227: another reason, which has to be told in words then (C0492).
 _OTHER_REASON = "4"
-# CL716: another control, which has to be told in words then (C0451).
-_OTHER_CONTROL = "50"
 _CONTROLLED = ("shipment.held", "shipment.selected-for-inspection", "shipment.selected-for-scan")
 # What a group's free text may have.
 _TEXT_SIZE = 512
@@ -306,17 +305,26 @@ class _Writer:
         return [{**one, "count": index} for index, one in enumerate(told, 1)]
 
     def _controls(self) -> list[Entry]:
-        """Return the controls as told; else the one that the event is. Only a decision to control has any (C0452)."""
+        """Return the controls as told, free text as one more. Only a decision to control has any (C0452).
+
+        Where these would be read as something else than the event, its own word goes before them.
+        """
         if self._notification() != "0":
             return []
-        if self.groups.get("TypeOfControls"):
-            return self.groups["TypeOfControls"]
+        wanted = (self.message.type, self.decision.outcome)
+        told = [one for one in self.groups.get("TypeOfControls", []) if own_word(one["type"], one.get("text")) is None]
         words = self._text()
-        for code, meaning in self.profile.table(FAMILY, "control").items():
-            if (meaning["event"], meaning["outcome"]) == (self.message.type, self.decision.outcome):
-                return [{"type": code} | ({"text": words} if words else {})]
-        own = f"{self.message.type.removeprefix('shipment.')}: {self.decision.outcome}"
-        return [{"type": _OTHER_CONTROL, "text": own}]
+        table = self.profile.table(FAMILY, "control")
+        code = next((code for code, one in table.items() if (one["event"], one["outcome"]) == wanted), None)
+        if not told and code is not None:
+            return [{"type": code} | ({"text": words} if words else {})]
+        if words is not None and own_word(OTHER_CONTROL, words) is None:
+            told.append({"type": OTHER_CONTROL, "text": words})
+        plain = self.profile.table(FAMILY, "notification").get("0", {})
+        otherwise = (plain.get("event", ""), plain.get("outcome"))
+        if told and control_meaning([one["type"] for one in told], self.profile, otherwise) == wanted:
+            return told
+        return [{"type": OTHER_CONTROL, "text": f"{wanted[0].removeprefix('shipment.')}: {wanted[1]}"}, *told][:99]
 
     def _requested(self) -> list[Entry]:
         if self._notification() not in ("0", "1"):

@@ -292,11 +292,21 @@ def test_a_nations_profile_says_what_its_codes_mean() -> None:
 
 @pytest.mark.parametrize("event", ["held", "selected-for-scan"])
 def test_a_control_that_no_code_tells_goes_out_in_words_and_comes_back(event: str) -> None:
-    message = altered(read_one(ANSWERS["CC060C"][0]), type=f"shipment.{event}", decision={"outcome": "by-risk"})
+    message = altered(read_one(ANSWERS["CC060C"][0]), type=f"shipment.{event}",
+                      decision={"outcome": "by-risk", "authority": DEPARTURE})  # fmt: skip
     written = NCTS.write(message)
     assert f"<text>{event}: by-risk</text>".encode() in written
-    again = read_one(written)
+    assert body(read_one(written)) == body(message)
+    told = altered(
+        message,
+        decision={
+            "outcome": "by-risk",
+            "reason": "TypeOfControls: 40 | open it\nwith care\nTypeOfControls: 50 | held: x",
+        },
+    )
+    again = read_one(NCTS.write(told))
     assert (again.type, again.data.decision.outcome) == (f"shipment.{event}", "by-risk")
+    assert again.data.decision.reason == "TypeOfControls: 40 | open it\nTypeOfControls: 50 | with care"
 
 
 # What is written.
@@ -425,7 +435,9 @@ def test_no_mutation_of_a_document_breaks_the_reader(sample: bytes, as_json_: bo
         assert parse(message.to_bytes()) == message
 
 
-words = st.text(max_size=30) | st.sampled_from(["a | b", "FunctionalError: 14 | R1 | /x", "rejectionCode: 12", "x: y"])
+words = st.text(max_size=30) | st.sampled_from(
+    ["TypeOfControls: 50 | held: x", "held: x", "a | b", "FunctionalError: 14 | R1 | /x", "rejectionCode: 12", "x: y"]
+)
 
 
 @st.composite
@@ -439,10 +451,12 @@ def decisions(draw: st.DrawFn) -> Any:
         [{"role": "holder", "name": draw(words) or "x", "address": draw(words) or "x"}] if draw(st.booleans()) else []
     )
     decision = body(message)["decision"] | ({"reason": reason} if reason else {})
+    types = [message.type, *(["shipment.held", "shipment.selected-for-scan"] if "select" in message.type else [])]
     if draw(st.booleans()):
         decision["outcome"] = draw(st.sampled_from(["rejected", "held", "released", "refused", "accepted"]))
     moment = draw(st.sampled_from(["2026-03-01T09:14:30.25+05:45", "0987-01-01T00:00:00Z", AT + "+01:00"]))
-    return altered(message, decision=decision, parties=parties or None, occurred=moment)
+    type_ = draw(st.sampled_from(types))
+    return altered(message, type=type_, decision=decision, parties=parties or None, occurred=moment)
 
 
 @settings(max_examples=80, deadline=None)
