@@ -3,17 +3,28 @@
 Owns the way from a document to trees of elements that look the same whichever form it had. Never knows what
 an element means.
 
-The JSON form is that of HMRC's transit interface: one member named after the message, with or without a prefix
-(`n1:CC015C`); elements are members, repeated ones lists, attributes have an `@` before their name.
+The JSON form is that of HMRC's transit interface: a member named after the message, with or without a prefix
+(`n1:CC015C`); elements are members, repeated ones lists, attributes have an `@` before their name. What that
+interface puts around a message is taken off: an object with the message in its `body`, also as XML in a text.
 """
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from lxml import etree
 
-from adapters.document import MAX_DEPTH, MAX_MARKUP, Document, Element, local_name, namespace, xml_text
+from adapters.document import (
+    MAX_DEPTH,
+    MAX_MARKUP,
+    Document,
+    Element,
+    local_name,
+    namespace,
+    parse_xml,
+    xml_text,
+)
 from adapters.ncts_codes import KINDS, NAMESPACE
 from schemas.errors import Fault, TranslationError
 
@@ -21,6 +32,8 @@ _XML_SIGNATURE = re.compile(rb"<(?:[\w.-]+:)?(CC[0-9]{3}C)[\s/>]")
 _JSON_SIGNATURE = re.compile(rb"\"(?:[\w.-]+:)?(CC[0-9]{3}C)\"\s*:\s*\{")
 # A message's name in any encoding of XML that leaves its letters apart by nulls.
 _NAMED = re.compile(rb"C\x00{0,3}C\x00{0,3}(?:[0-9]\x00{0,3}){3}C")
+# Text has no encoding any more, whatever its declaration says.
+_DECLARATION = re.compile(r"^<\?xml[^>]*\?>")
 _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _BLANKS = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
 # How far into a document its message is looked for where it cannot be parsed.
@@ -28,15 +41,15 @@ _SIGNED_BYTES = 4096
 
 
 def looks_like_json(document: Document) -> bool:
-    """Tell whether the first character, in whatever encoding, opens a JSON object."""
-    return document.content[:512].lstrip(_BLANKS).startswith(b"{")
+    """Tell whether the first character, in whatever encoding, opens a JSON object or list."""
+    return document.content[:512].lstrip(_BLANKS).startswith((b"{", b"["))
 
 
 def signed(document: Document) -> bool:
     """Tell by the document's first bytes, unparsed, whether a message of NCTS stands in it."""
-    signature = _JSON_SIGNATURE if looks_like_json(document) else _XML_SIGNATURE
+    signatures = (_JSON_SIGNATURE, _XML_SIGNATURE) if looks_like_json(document) else (_XML_SIGNATURE,)
     start = document.content[:_SIGNED_BYTES].replace(b"\x00", b"")
-    return any(found[1].decode() in KINDS for found in signature.finditer(start))
+    return any(found[1].decode() in KINDS for signature in signatures for found in signature.finditer(start))
 
 
 def is_named(document: Document) -> bool:
@@ -52,7 +65,10 @@ def messages_of(document: Document) -> list[Element]:
     """
     if looks_like_json(document):
         return _json_messages(document.content)
-    root = document.xml
+    return _xml_messages(document.xml)
+
+
+def _xml_messages(root: Element) -> list[Element]:
     if _is_message(root):
         return [root]
     found: list[Element] = []
@@ -81,15 +97,31 @@ def _json_messages(content: bytes) -> list[Element]:
         raise TranslationError([Fault("too-deep", "", f"more than {MAX_DEPTH} levels")]) from None
     except ValueError:
         raise TranslationError([Fault("encoding", "", "the text is not in the encoding of JSON")]) from None
-    members = found.pairs if isinstance(found, _Members) else []
-    result = []
-    for key, value in members:
-        name = key.rpartition(":")[2]
-        if name in KINDS and isinstance(value, _Members):
-            root = etree.Element(f"{{{NAMESPACE}}}{name}")
-            _fill(root, value, 1)
-            result.append(root)
-    return result
+    return list(_found(found, 1))
+
+
+def _found(value: Any, depth: int) -> Iterator[Element]:
+    """Yield the messages in a JSON value: objects under a message's name, and texts that are XML."""
+    if depth > MAX_DEPTH:
+        raise TranslationError([Fault("too-deep", "", f"more than {MAX_DEPTH} levels")])
+    if isinstance(value, _Members):
+        for key, inner in value.pairs:
+            name = key.rpartition(":")[2]
+            if name in KINDS and isinstance(inner, _Members):
+                root = etree.Element(f"{{{NAMESPACE}}}{name}")
+                _fill(root, inner, 1)
+                yield root
+            else:
+                yield from _found(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _found(inner, depth + 1)
+    elif (
+        isinstance(value, str)
+        and value.lstrip().startswith("<")
+        and _XML_SIGNATURE.search(value.encode(errors="replace"))
+    ):
+        yield from _xml_messages(parse_xml(_DECLARATION.sub("", value.lstrip()).encode(errors="replace")))
 
 
 class _Members:

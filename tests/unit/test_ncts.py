@@ -224,12 +224,29 @@ def test_json_members_told_twice_are_both_seen() -> None:
     assert refusal(twice.encode()) == {"contradictory"}
 
 
+def test_what_an_interface_puts_around_a_message_is_taken_off() -> None:
+    answered = {"id": "6365135ba5e821ee", "type": "IE028", "status": "Success"}
+    xml = ANSWERS["CC028C"][0].decode()
+    told = body(read_one(ANSWERS["CC028C"][0]))
+    for inner in (json.loads(as_json(ANSWERS["CC028C"][0])), xml, f'<?xml version="1.0" encoding="UTF-16"?>{xml}'):
+        for around in (answered | {"body": inner}, {"messages": [answered | {"body": inner}]}, [{"body": inner}]):
+            content = json.dumps(around).encode()
+            assert body(read_one(content)) == told
+            assert recognise(Document(content)) == (NCTS, 1)
+    assert refusal(json.dumps({"body": xml[:-9]}).encode()) == {"not-well-formed"}
+
+
 def test_numbers_of_json_keep_their_digits_and_flags_may_be_booleans() -> None:
     told = json.loads(as_json(OTHERS["CC044C"][0]))
     told["n1:CC044C"]["UnloadingRemark"] |= {"conform": True, "stateOfSeals": None}
+    del told["n1:CC044C"]["correlationIdentifier"]
     told["n1:CC044C"]["Consignment"] = {"HouseConsignment": [{"ConsignmentItem": [
         {"declarationGoodsItemNumber": 7, "Commodity": {"GoodsMeasure": {"grossMass": 0.1}}}]}]}  # fmt: skip
-    message = read_one(json.dumps(told).encode())
+    numbered = json.dumps(told).replace(
+        '"messageIdentification"', '"correlationIdentifier": 26.10, "messageIdentification"'
+    )
+    message = read_one(numbered.encode())
+    assert message.correlationid == "26.10"
     assert message.data.decision.outcome == "conform"
     assert message.data.decision.reason == "unloadingCompletion: 1"
     assert (message.data.goods[0].item, message.data.goods[0].gross_mass_kg) == (7, 0.1)
@@ -362,7 +379,7 @@ def test_what_no_field_holds_is_named_and_never_made_up() -> None:
 
 def test_the_number_of_an_earlier_declaration_is_not_taken_for_the_movements() -> None:
     message = read_one(ANSWERS["CC028C"][0])
-    export = "26FR00000000001AA1"
+    export = "23FR00000000001AA1"
     told = altered(message, identifiers=[{"scheme": "mrn", "value": export}, {"scheme": "lrn", "value": LRN}],
                    documents=[{"type": "N830", "id": export}])  # fmt: skip
     assert missing(told) == {"/CC028C/TransitOperation/MRN"}
@@ -383,6 +400,30 @@ def test_a_rejection_without_codes_is_told_in_words() -> None:
     assert missing(wordless) == {"/CC056C/TransitOperation/rejectionReason"}
     registered = altered(message, identifiers=[{"scheme": "mrn", "value": MRN}])
     assert missing(registered) == {"/CC056C/TransitOperation/businessRejectionType"}
+
+
+def test_the_local_reference_is_told_only_where_there_is_no_mrn() -> None:
+    both = [{"scheme": "mrn", "value": MRN}, {"scheme": "lrn", "value": LRN}]
+    for name in ("CC004C", "CC009C", "CC060C"):
+        told = etree.fromstring(NCTS.write(altered(read_one(ANSWERS[name][0]), identifiers=both)))
+        assert (told.findtext(".//MRN"), told.find(".//LRN")) == (MRN, None)
+    told = etree.fromstring(NCTS.write(altered(read_one(ANSWERS["CC060C"][0]), identifiers=both[1:])))
+    assert (told.find(".//MRN"), told.findtext(".//LRN")) == (None, LRN)
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("3, quai du Port, 13002, Marseille", ["3, quai du Port", "13002", "Marseille"]),
+        ("Haus am See, Bern", ["Haus am See", "Bern"]),
+        ("Bern", []),
+        (f"{'x' * 71}, Bern", []),
+    ],
+)
+def test_an_address_of_one_line_is_taken_apart_or_left_out(line: str, parts: list[str]) -> None:
+    holder = {"role": "holder", "id": HOLDER, "address": line, "country": "CH"}
+    told = etree.fromstring(NCTS.write(altered(read_one(ANSWERS["CC028C"][0]), parties=[holder])))
+    assert [field.text for field in told.iterfind(".//Address/*")] == [*parts, *(["CH"] if parts else [])]
 
 
 def test_asking_for_documents_names_them() -> None:

@@ -199,6 +199,7 @@ def test_what_the_hub_wraps_around_a_certificate_is_taken_off() -> None:
         called("PULLImportEnvelopeResponse", f"<Result>{enveloped('Envelope', escaped)}</Result>"),
     ]  # fmt: skip
     alone = read_one(certificate())
+    assert read_one(called("DeliverEnvelope", f"<env>{escaped}</env>")).data.goods == alone.data.goods
     for call in calls:
         assert CERTIFICATE.recognise(Document(call.encode())) == 0.9
         message = read_one(call)
