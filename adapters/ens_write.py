@@ -58,6 +58,8 @@ def write_answer(message: Message, profile: Profile) -> bytes:
 
 
 def _answer_name(message: ShipmentMessage, elements: Mapping[str, str]) -> str:
+    if message.data.classifier not in (None, "actual"):
+        raise TranslationError([Fault("no-words", "/data/classifier", "what is only planned would read as done")])
     outcome = message.data.decision.outcome if message.data.decision else None
     match message.type, outcome:
         case "shipment.declared", "accepted":

@@ -25,7 +25,7 @@ from adapters.profile import Profile
 from schemas import Message, ShipmentMessage
 from schemas.codes import normal_identifier
 from schemas.errors import Fault, TranslationError
-from schemas.shipment import Party
+from schemas.shipment import Decision, Party
 
 # CL226 and CL227: another reason, which has to be told in words then (C0492).
 _OTHER_REASON = "4"
@@ -52,21 +52,31 @@ def _message_name(message: ShipmentMessage) -> str:
     Raises:
         TranslationError: none does.
     """
-    decision = message.data.decision
-    if decision is None:
-        raise TranslationError(
-            [Fault("no-words", "/data/decision", "what is written is an authority's decision, and there is none")]
-        )
-    outcome = decision.outcome
+    body = message.data
+    decision = body.decision
+    if decision is None and message.type not in _DECIDING:
+        words = f"what is written is an authority's decision; {message.type} without one is a trader's"
+        raise TranslationError([Fault("no-words", "/data/decision", words)])
+    outcome = _outcome(message)
     found = _BY_OUTCOME.get((message.type, outcome)) or _BY_TYPE.get(message.type)
     if found is None or (message.type == "shipment.held" and outcome.startswith("partially-released")):
         words = f"there are none for {message.type} with the outcome {outcome}"
         raise TranslationError([Fault("no-words", "/data/decision/outcome", words)])
-    if message.type == "shipment.refused" and any(
-        p.role == "trader-at-destination" for p in message.data.parties or ()
-    ):
-        return "CC025C"
+    if message.type == "shipment.refused" and any(one.role == "trader-at-destination" for one in body.parties or ()):
+        found = "CC025C"
+    if decision is not None and decision.item is not None and found != "CC060C":
+        words = "a decision on one item would read as one on the whole"
+        raise TranslationError([Fault("no-words", "/data/decision/item", words)])
+    if body.classifier not in (None, "actual") and found != "CC060C":
+        words = "what is only planned would read as done"
+        raise TranslationError([Fault("no-words", "/data/classifier", words)])
     return found
+
+
+def _outcome(message: ShipmentMessage) -> str:
+    """Return what was decided; the event's own word where it says it all."""
+    decision = message.data.decision
+    return decision.outcome if decision is not None else message.type.removeprefix("shipment.")
 
 
 _BY_TYPE = {
@@ -76,6 +86,8 @@ _BY_TYPE = {
     "shipment.released": "CC025C",
     "shipment.refused": "CC051C",
 } | dict.fromkeys(_CONTROLLED, "CC060C")
+# Events that are an authority's by themselves, also where nothing more is told of the decision.
+_DECIDING = frozenset(_BY_TYPE) - {"shipment.withdrawn"}
 _BY_OUTCOME = {
     ("shipment.declared", "accepted"): "CC028C",
     ("shipment.declared", "received"): "CC928C",
@@ -101,8 +113,7 @@ class _Writer:
         self.body = message.data
         self.name = name
         self.profile = profile
-        assert self.body.decision is not None  # or there would be no name
-        self.decision = self.body.decision
+        self.decision = self.body.decision or Decision(outcome=_outcome(message))
         self.said: dict[str, str] = {}
         self.groups: dict[str, list[Entry]] = {}
         self.free: list[str] = []

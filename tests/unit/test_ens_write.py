@@ -110,7 +110,8 @@ def test_what_no_field_holds_is_named_and_never_made_up() -> None:
 
 
 def test_what_is_no_decision_has_no_words() -> None:
-    for message in (read_one(NEW), altered(read_one(HELD), type="shipment.released")):
+    held = read_one(HELD)
+    for message in (read_one(NEW), altered(held, type="shipment.released"), altered(held, classifier="planned")):
         with pytest.raises(TranslationError) as caught:
             ENS.write(message)
         assert [fault.code for fault in caught.value.faults] == ["no-words"]

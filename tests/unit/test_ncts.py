@@ -438,13 +438,22 @@ def test_asking_for_documents_names_them() -> None:
 
 
 def test_what_is_no_decision_has_no_words() -> None:
-    whole, _ = read(release("2", "2", "1"))
+    whole, item = read(release("2", "2", "1"))
+    planned = altered(read_one(ANSWERS["CC025C"][0]), classifier="planned")
     for message in (
-        read_one(DECLARATION), read_one(OTHERS["CC007C"][0]), read_one(OTHERS["CC044C"][0]), whole,
+        read_one(DECLARATION), read_one(OTHERS["CC007C"][0]), read_one(OTHERS["CC044C"][0]), whole, item, planned,
     ):  # fmt: skip
         with pytest.raises(TranslationError) as caught:
             NCTS.write(message)
         assert [fault.code for fault in caught.value.faults] == ["no-words"]
+
+
+def test_an_event_that_only_an_authority_makes_needs_no_more_of_a_decision() -> None:
+    held = altered(read_one(ANSWERS["CC060C"][0]), type="shipment.held", decision=None)
+    assert b"<text>held: held</text>" in NCTS.write(held)
+    assert NCTS.write(altered(read_one(ANSWERS["CC025C"][0]), decision=None))
+    with pytest.raises(TranslationError):
+        NCTS.write(altered(read_one(ANSWERS["CC009C"][0]), decision=None))
 
 
 def test_a_refusal_at_destination_is_a_release_notification_that_releases_nothing() -> None:
