@@ -222,7 +222,9 @@ def place_of(element: Element) -> str:
     tree = element.getroottree()
     # libxml2 counts the siblings, which costs nothing even among a hundred thousand of them.
     below = "" if element is tree.getroot() else "/" + _QUALIFIED.sub("", tree.getelementpath(element))
-    return f"/{local_name(tree.getroot())}{below} (line {element.sourceline})"
+    # An element that was not read from XML stands in no line.
+    line = f" (line {element.sourceline})" if element.sourceline else ""
+    return f"/{local_name(tree.getroot())}{below}{line}"
 
 
 def descendants(element: Element, name: str) -> Iterator[Element]:
