@@ -82,6 +82,8 @@ def add_container(reference: str, record: Record, identifiers: Identifiers, seal
     normal = normal_identifier(reference)
     if not normal or len(normal) > 256:
         return None
+    bare = re.sub(r"[^A-Z0-9]", "", normal)
+    normal = bare if has_container_form(bare) else normal
     odd = container_warning(normal)
     if odd is not None:
         record.warn("container-number", odd)
