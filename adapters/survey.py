@@ -32,6 +32,9 @@ _RULES = {
     "no-alert": "a feed or wrapper without an alert in it",
     "no-content": "tells that something changed and does not hold it",
     "empty": "says nothing about any goods",
+    "no-shipment": "an instrument's file without an alarm, an item or a passage through a portal",
+    "no-event": "describes a thing; nothing happened to a shipment",
+    "notification": "only links to an event, or is about something that is no shipment",
 }
 
 
