@@ -89,6 +89,8 @@ def read_decision(part: Part, origin: Origin, findings: Findings) -> list[Draft]
         if which is None:
             item.fault("missing", "a decision is about an item, by its number", "ItemNumber")
         for check in item.all("Check", "Checks"):
+            if enough(findings) or len(found) > MAX_DECISIONS:
+                break
             ruled = _ruling(check, origin)
             if ruled is None or which is None:
                 continue

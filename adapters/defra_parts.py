@@ -11,7 +11,7 @@ from typing import Literal
 from weakref import WeakKeyDictionary
 
 from adapters.document import Document, Findings, child, local_name, parse_xml
-from adapters.records import Record, has_byte_order_mark, json_of, looks_like_json, parse_json
+from adapters.records import Record, fold, has_byte_order_mark, json_of, looks_like_json, parse_json
 from schemas.errors import TranslationError
 
 Kind = Literal["request", "decision", "finalisation", "error", "ched", "gmr"]
@@ -35,6 +35,8 @@ _API_KINDS: dict[str, Kind] = {
     "externalerrors": "error",
     "processingerrors": "error",
 }
+# What the header of a message on the queues has, folded.
+_HEADER = {"entryreference", "entryversionnumber", "decisionnumber", "finalstate", "sourcecorrelationid"}
 _WRAPPERS = (
     "alvsclearancerequest", "decisionnotification", "finalisationnotificationrequest", "alvserrornotificationrequest",
     "hmrcerrornotification", "importprenotification", "importnotification", "gmr",
@@ -107,7 +109,7 @@ def parts_of(document: Document, findings: Findings) -> list[Part]:
 
 def _from_xml(root: Record, depth: int) -> Iterator[Part]:
     for element in root.value.iter(*(f"{{*}}{name}" for name in _XML_KINDS)):
-        if child(element, "ServiceHeader") is not None or child(element, "Header") is not None:
+        if child(element, "ServiceHeader") is not None or child(element, "Header", "EntryReference") is not None:
             record = Record(element, root.findings)
             yield Part(_XML_KINDS[local_name(element)], record, record)
         elif (element.text or "").lstrip("\ufeff \t\r\n").startswith("<"):
@@ -140,7 +142,9 @@ def _from_json(record: Record, reference: str | None, depth: int) -> Iterator[Pa
     if {"resourcetype", "operation"} <= names:
         yield from _from_event(record, depth)
     elif "serviceheader" in names:
-        yield Part(_kind_of_call(record), record, record)
+        header = record.first("header")
+        if header is not None and header.names() & _HEADER:
+            yield Part(_kind_of_call(record), record, record)
     elif names & _API_KINDS.keys():
         yield from _from_declaration(record, reference)
     elif (kind := _kind_of_object(names)) is not None:
@@ -166,7 +170,7 @@ def _kind_of_call(record: Record) -> Kind:
 
 def _kind_of_object(names: set[str]) -> Kind | None:
     """Tell which object of the data API, of IPAFFS or of GVMS these fields belong to."""
-    if "finalstate" in names:
+    if "finalstate" in names and names & {"externalversion", "ismanualrelease", "messagesentat"}:
         return "finalisation"
     if "decisionnumber" in names and names & {"items", "results"}:
         return "decision"
@@ -182,17 +186,22 @@ def _kind_of_object(names: set[str]) -> Kind | None:
 
 
 def _from_declaration(record: Record, reference: str | None) -> Iterator[Part]:
-    """Read the parts of a customs declaration of the data API."""
+    """Read the parts of a customs declaration of the data API; some of their names others have too."""
     found = record.text("movementReferenceNumber", "mrn") or reference
     for name, kind in _API_KINDS.items():
         for part in record.all(name):
-            if isinstance(part.value, dict):
+            own = isinstance(part.value, dict) and (
+                name.startswith("clearance") or _kind_of_object(part.names()) == kind
+            )
+            if own:
                 yield Part(kind, part, record, found)
 
 
 def _from_event(event: Record, depth: int) -> Iterator[Part]:
     """Read a resource event: of a declaration, that part alone which was changed."""
     kind = _RESOURCES.get((event.text("subResourceType") or event.text("resourceType") or "").lower())
+    if kind is None and fold(event.text("resourceType") or "") != "customsdeclaration":
+        return
     reference = event.text("resourceId")
     resource = event.first("resource")
     if resource is None:

@@ -29,6 +29,8 @@ from schemas.shipment import Goods, Party, Place
 
 # The schema numbers items to 999.
 MAX_ITEMS = 999
+# 999 items with five documents each; what is more fits into no message.
+MAX_PAPERS = 5000
 # A declaration of version n is the n-th; decisions on it are numbered to 9999 (trade-imports-processor).
 DECISIONS_A_VERSION = 10_000
 
@@ -92,6 +94,10 @@ def _items(
         goods.append(_goods(item))
         for document in item.all("Document", "Documents"):
             reference, code = document.text("DocumentReference", limit=256), document.text("DocumentCode")
+            if reference is not None and len(papers) == MAX_PAPERS:
+                document.fault("too-many", f"a declaration has at most {MAX_PAPERS} documents")
+            if reference is not None and len(papers) >= MAX_PAPERS:
+                return goods, papers, parties
             if reference is not None:
                 papers.append(document_of(code, reference, origin.profile, identifiers))
         consignee = present(id=item.text("ConsigneeId"), name=item.text("ConsigneeName"))

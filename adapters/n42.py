@@ -17,6 +17,7 @@ from adapters.translator import Draft, Reading, Translator
 from schemas import Alert, Message, Shipment
 from schemas.alert import Area, NamedValue
 from schemas.base import present
+from schemas.codes import is_locode
 from schemas.errors import Fault, TranslationError
 from schemas.shipment import Decision, Place, Scheme
 
@@ -186,8 +187,16 @@ def _instrument(passage: Passage) -> str | None:
 
 
 def _place(passage: Passage) -> Place | None:
-    lane = passage.noted.get("lane")
-    found = present(name=passage.noted.get("site"), facility=f"lane {lane}"[:512] if lane else None)
+    lane, site = passage.noted.get("lane"), passage.noted.get("site")
+    # `Gate 3` has the form as well, but for its small letters.
+    code = (site or "").replace(" ", "") if re.fullmatch(r"[A-Z]{2} ?[A-Z2-9]{3}", site or "") else ""
+    locode = code if is_locode(code) else None
+    found = present(
+        locode=locode,
+        country=locode[:2] if locode else None,
+        name=None if locode else site,
+        facility=f"lane {lane}"[:512] if lane else None,
+    )
     return Place(**found) if found else None
 
 

@@ -563,10 +563,27 @@ def test_json_of_any_shape_is_refused_or_read(body: Any) -> None:
             messages(translator, Document(content), ORIGIN)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"resourceType": "Patient", "operation": "Created", "resource": {"finalisation": {"finalState": "0"}}},
+        {"finalState": "done", "errors": []}, {"processingErrors": [{"code": 1}]}, {"gmr": {"id": 3}},
+        {"serviceHeader": {"id": 1}, "header": {"a": 1}}, {"partOne": {}, "partTwo": {}}, {"finalisation": "soon"},
+    ],
+)  # fmt: skip
+def test_what_only_has_a_name_in_common_is_not_claimed(body: Any) -> None:
+    document = Document(json.dumps(body).encode())
+    assert all(translator.recognise(document) == 0 for translator in TRANSLATORS)
+
+
 def test_floods_end_soon_and_are_told() -> None:
     flood = decision("".join(item(number, ("H219", "Q")) for number in range(1, 5000)))
     assert len(refusal(flood)) <= 110
     assert "too-many" in refusal(soap(request() * 1100))
+    one = decision(item(1, *[("H219", "Q")] * 30_000))
+    assert len(refusal(one)) <= 110
+    papers = "<Document><DocumentCode>N851</DocumentCode><DocumentReference>x</DocumentReference></Document>" * 6000
+    assert refusal(request(more=papers)) == ["too-many"]
     assert refusal("[" * 5000 + '"gmrs":1') == ["unknown-format"]
     deep = '{"gmrs":' + "[" * 150 + "]" * 150 + "}"
     with pytest.raises(TranslationError, match="too-deep"):

@@ -171,6 +171,8 @@ def test_a_passage_is_named_by_portal_lane_and_occupancy_where_nothing_names_the
     assert [(one.scheme, one.value) for one in quiet.data.identifiers] == [("other", "77/LANE-2/OCCUPANCY-25")]
     assert (quiet.data.place.name, quiet.data.place.facility) == ("Gate 3", "lane 2")
     assert quiet.data.decision.reason.splitlines()[1] == "lane 2, occupancy 25, speed 2.4 mph"
+    (known,) = read(portal().replace("Gate 3", "KRPUS"))
+    assert (known.data.place.locode, known.data.place.country) == ("KRPUS", "KR")
 
 
 @pytest.mark.parametrize(
