@@ -281,7 +281,9 @@ def test_an_alert_that_stands_in_an_entry_as_text_is_read(declared: str) -> None
         assert CAP.recognise(document) >= 0.9
         assert read_one(content.encode()).subject == "KR-APQA-2026-0007"
     twice = ENTRY.format(f"<content>{escape(alert(info()).decode())}</content><c:event xmlns:c='{NS}'>Pest</c:event>")
-    assert read_one(twice.encode()).subject == "KR-APQA-2026-0007"
+    message = read_one(twice.encode())
+    assert message.subject == "KR-APQA-2026-0007"
+    assert "alert-not-read" not in warnings(message)
     broken = ENTRY.format(f"<content>&lt;alert xmlns='{NS}'&gt;</content>") + ""
     assert [fault.code for fault in refusal(broken.encode()).faults] == ["no-alert"]
 

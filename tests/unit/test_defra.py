@@ -183,6 +183,7 @@ def test_the_json_of_the_queue_and_of_the_api_say_what_the_xml_says() -> None:
                     "resourceType": "CustomsDeclaration", "message": json.dumps(event)}):  # fmt: skip
         found = read_one(json.dumps(content)).data
         assert found.model_copy(update={"native": None}) == xml
+        assert found.native.format == "defra-clearance-request"
     assert read_one("\ufeff" + json.dumps(queue)).data.native.warnings[0].code == "byte-order-mark"
 
 
@@ -192,6 +193,13 @@ def test_blanks_around_a_reference_are_repaired_and_told(blank: str) -> None:
     assert ("certificate", "GBCHD2026.1234567") in pairs(message)
     assert message.data.documents[0].id == "GBCHD2026.1234567"
     assert warned(message) == {"blanks"}
+
+
+def test_the_word_null_is_no_value() -> None:
+    message = read_one(request().replace("GB/CNS1-TEST01", "null").replace("Fruit Ltd", "null"))
+    assert [scheme for scheme, _ in pairs(message)] == ["mrn", "ucr", "certificate"]
+    assert message.data.parties[0].name is None
+    assert warned(message) == {"null-text"}
 
 
 def test_a_later_version_amends_and_rises_in_sequence() -> None:
@@ -244,7 +252,7 @@ def test_a_decision_code_is_one_event(check: str, code: str, event: str) -> None
     assert found.reason.startswith(f"{check} {code}")
 
 
-@pytest.mark.parametrize("code", ["C09", "C99", "", "released", "Z01", "C2"])
+@pytest.mark.parametrize("code", ["C09", "C99", "", "released", "Z01", "C2", "HOLD", "N1"])
 def test_nothing_is_guessed_to_be_a_release(code: str) -> None:
     assert refusal(decision(item(1, ("H219", code)))) == ["decision-code"]
 
