@@ -2,13 +2,14 @@
 # make test    everything that is checked, on real servers
 # make install the set-up alone; leaves .venv/bin/cbm
 # make bench   speed and memory, side by side with other libraries
+# make fuzz    coverage-guided fuzzing of every reader, SECONDS=600 each
 # make formats, make docs   regenerate the tables of docs/ and the schemas
 
 PYTHON ?= python3
 CORPUS ?= ../shared/corpus
 CBM := .venv/bin/cbm
 
-.PHONY: install run test bench formats docs lock clean
+.PHONY: install run test bench fuzz formats docs lock clean
 
 install: .venv/.installed rabbitmq
 
@@ -30,7 +31,12 @@ postgresql:
 	@sh tools/install.sh postgresql
 
 bench: install
+	.venv/bin/python -m bench.decide
 	.venv/bin/python -m bench.throughput
+
+# SECONDS for each format; what breaks a reader is kept in var/fuzz.
+fuzz: install
+	.venv/bin/python -m bench.fuzz --seconds $(or $(SECONDS),600)
 
 formats: install
 	.venv/bin/python -m adapters.survey $(CORPUS) --write docs/FORMATS.md

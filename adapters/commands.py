@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from adapters.codelists import CODES_FOLDER, NAMES, built_in, import_list, keep, kept
 from adapters.document import Document, Origin
 from adapters.formats import FORMATS, by_name, recognise
 from adapters.profile import chosen
@@ -18,6 +20,7 @@ from adapters.runner import FALLBACK_FORMAT, Runner
 from adapters.translator import Translator, messages
 from broker.cli.common import (
     ConfigOption,
+    JsonOption,
     SupervisedOption,
     agency_url,
     check_agency,
@@ -28,12 +31,15 @@ from broker.cli.common import (
     print_faults,
     read_input,
     run_async,
+    show,
     until_signal,
     write,
 )
 from broker.client import connect
+from broker.credentials import Credentials, http_token
+from broker.keys import SigningKey
 from broker.logs import configure, log
-from broker.settings import Settings
+from broker.settings import Adapter, Http, Settings
 from schemas import Message, parse
 from schemas.errors import CbmError, ConfigError, Fault, InvalidMessage, NotFound, TransportError
 
@@ -45,6 +51,10 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(adapter)
     app.command()(convert)
+    codes = typer.Typer(help="Code lists: which UN/LOCODEs, HS codes, currencies there are.", no_args_is_help=True)
+    codes.command("import")(import_codes)
+    codes.command("ls")(list_codes)
+    app.add_typer(codes, name="codes")
 
 
 def faults(settings: Settings) -> Iterable[Fault]:
@@ -54,6 +64,8 @@ def faults(settings: Settings) -> Iterable[Fault]:
             chosen(entry.profile)
         except ConfigError as error:
             yield from (Fault(f.code, f"adapter[{index}].profile: {f.pointer}", f.detail) for f in error.faults)
+        if entry.http is not None:
+            yield from _faults_of(entry.http, f"adapter[{index}].http")
         for name in entry.reads:
             known = FORMATS.get(name)
             if known is None or not known.can_read:
@@ -65,6 +77,30 @@ def faults(settings: Settings) -> Iterable[Fault]:
             writable = sorted(n for n, t in FORMATS.items() if t.can_write)
             text = f"{entry.writes} is no format that can be written; known are {', '.join(writable)}"
             yield Fault("unknown-format", f"adapter[{index}].writes", text)
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether an address is reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _faults_of(http: Http, place: str) -> Iterable[Fault]:
+    host, _ = http.address
+    if not host:
+        yield Fault("not-an-address", f"{place}.listen", "an address and a port, as 127.0.0.1:8480")
+    elif http.certificate is None and not _is_loopback(host):
+        text = "beyond this machine documents and the token need TLS: give certificate and key"
+        yield Fault("no-tls", f"{place}.certificate", text)
+    if (http.certificate is None) != (http.key is None):
+        yield Fault("no-tls", f"{place}.key", "a certificate has a key, and a key a certificate")
+    for name, path in (("certificate", http.certificate), ("key", http.key)):
+        if path is not None and not path.is_file():
+            yield Fault("not-found", f"{place}.{name}", "there is no such file")
 
 
 def adapter(
@@ -79,6 +115,7 @@ def adapter(
         entry = next((a for a in settings.adapter if a.agency == agency), None)
         if entry is None:
             raise NotFound(f"there is no [[adapter]] of {agency} in the configuration")
+        key = _signing_key(settings, entry)
 
         async def main() -> None:
             stopping = asyncio.Event()
@@ -95,13 +132,47 @@ def adapter(
                 if url is None:
                     return
                 async with connect(url) as client:
-                    runner.append(Runner(settings, entry, client))
+                    runner.append(Runner(settings, entry, client, key))
                     if not stopping.is_set():
-                        await runner[0].run()
+                        async with _intake(settings, entry, runner[0]):
+                            await runner[0].run()
             finally:
                 stopper.cancel()
 
         run_async(main())
+
+
+@contextlib.asynccontextmanager
+async def _intake(settings: Settings, entry: Adapter, runner: Runner) -> AsyncIterator[None]:
+    """Take documents over HTTP while within, where the adapter is told to."""
+    if entry.http is None:
+        yield
+        return
+    # Only who listens pays for loading it.
+    from adapters.intake import Intake
+
+    token = Credentials(settings.state_dir).get_or_make(http_token(entry.agency))
+    runner.folders.make()
+    intake = Intake(entry.http, settings.limits, runner.folders, runner.watch, token, runner.nudge)
+    async with intake.listening():
+        yield
+
+
+def _signing_key(settings: Settings, entry: Adapter) -> SigningKey | None:
+    """Read the key with which an adapter signs.
+
+    Raises:
+        NotFound: there is none in that file.
+        ConfigError: the broker would refuse all that is signed with it.
+    """
+    if entry.signing_key is None:
+        return None
+    key = SigningKey.read(entry.signing_key)
+    agency = settings.find_agency(entry.agency)
+    if agency is None or all((one.id, one.public) != (key.id, key.public) for one in agency.key):
+        text = f"no [[agency.key]] of {entry.agency} is the public half of its key {key.id}"
+        raise ConfigError([Fault("unknown-key", f"adapter.{entry.agency}.signing_key", text)])
+    return key
 
 
 async def _address(config: Path | None, agency: str, stopping: asyncio.Event) -> str | None:
@@ -136,6 +207,7 @@ def convert(
     agency: Annotated[str, typer.Option("--as", help="The agency whose document it is.")] = _NOBODY,
     zone: Annotated[str, typer.Option(help="The zone of times that name none, e.g. Asia/Seoul.")] = "UTC",
     profile: Annotated[str, typer.Option(help="What codes mean: neutral, uk, or a folder such as ./kr.")] = "neutral",
+    lists: Annotated[Path | None, typer.Option("--codes", help="A folder of imported code lists.")] = None,
 ) -> None:
     """Translate offline: a document to its messages (NDJSON), or a message to a document. Sends nothing.
 
@@ -147,8 +219,9 @@ def convert(
     received = datetime.now(UTC).replace(microsecond=0)
     if file is not None and str(file) != "-":
         received = datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
-    codes = chosen(profile)
-    found = list(_messages_of(content, from_, Origin(agency, received, _zone(zone), codes)))
+    meaning = chosen(profile)
+    origin = Origin(agency, received, _zone(zone), meaning, kept(lists) if lists is not None else built_in())
+    found = list(_messages_of(content, from_, origin))
     if not to:
         for message in found:
             out(message.to_bytes())
@@ -157,7 +230,31 @@ def convert(
     if not writer.can_write:
         raise NotFound(f"{to} can be read, not written")
     for message in found:
-        write(writer.write(message, codes))
+        write(writer.write(message, meaning))
+
+
+def import_codes(
+    name: Annotated[str, typer.Argument(metavar="LIST", help=f"Which list: {', '.join(NAMES)}.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSON, a folder of CSV files, or a zip.")],
+    version: Annotated[str, typer.Option(help="What the list's maintainer calls it, e.g. 2024-2.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Take over a code list from the file that its maintainer publishes; adapters use it from then on."""
+    settings = load(config)
+    found = import_list(name, source, version, datetime.now(UTC).replace(microsecond=0))
+    keep(found, settings.state_dir / CODES_FOLDER)
+    note(f"{len(found.codes)} codes of {found.title}")
+
+
+def list_codes(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the code lists that adapters hold codes against, with their versions."""
+    lists = kept(load(config).state_dir / CODES_FOLDER).lists
+    rows = [
+        {"list": one.name, "version": one.version, "codes": len(one.codes), "imported": one.imported or None}
+        for one in lists.values()
+    ]
+    columns = {name: name for name in ("list", "version", "codes", "imported")}
+    show(rows, columns, as_json=as_json, title=f"{len(rows)} code lists")
 
 
 def _zone(name: str) -> tzinfo:

@@ -4,6 +4,7 @@ Owns the limits under which documents are read and the way places in them are na
 particular format, and never opens anything that a document refers to.
 """
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 
 from lxml import etree
 
+from adapters.codelists import CodeLists, built_in
 from adapters.profile import NEUTRAL, Profile
 from schemas.base import present
 from schemas.errors import Fault, TranslationError
@@ -37,13 +39,15 @@ class Origin:
     """What is known of a document beyond its bytes, so that reading it stays pure.
 
     `received` is when the adapter first saw it (aware); it stands in where the document names no time.
-    `zone` is the adapter's configured zone, for times that name none; `profile` says what its codes mean.
+    `zone` is the adapter's configured zone, for times that name none; `profile` says what its codes mean,
+    `codes` which codes there are.
     """
 
     agency: str
     received: datetime
     zone: tzinfo = UTC
     profile: Profile = NEUTRAL
+    codes: CodeLists = field(default_factory=built_in)
 
 
 @dataclass
@@ -156,7 +160,13 @@ def _check_depth(root: Element) -> None:
 def local_name(element: Element) -> str:
     """Return an element's name without its namespace."""
     tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+    return _local(tag) if isinstance(tag, str) else ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _local(tag: str) -> str:
+    # A document has a few hundred names, thousands of times each.
+    return tag.rpartition("}")[2]
 
 
 def namespace(element: Element) -> str:
@@ -167,7 +177,7 @@ def namespace(element: Element) -> str:
 
 def children(element: Element, name: str) -> list[Element]:
     """Return the child elements of that local name, whatever their namespace."""
-    return [child for child in element if local_name(child) == name]
+    return list(element.iterchildren(f"{{*}}{name}"))
 
 
 def child(element: Element | None, *names: str) -> Element | None:
@@ -175,7 +185,7 @@ def child(element: Element | None, *names: str) -> Element | None:
     for name in names:
         if element is None:
             return None
-        element = next((c for c in element if local_name(c) == name), None)
+        element = next(element.iterchildren(f"{{*}}{name}"), None)
     return element
 
 
@@ -217,7 +227,7 @@ def place_of(element: Element) -> str:
 
 def descendants(element: Element, name: str) -> Iterator[Element]:
     """Yield every element of that local name below `element`, in document order."""
-    return (found for found in element.iter() if local_name(found) == name)
+    return iter(element.iter(f"{{*}}{name}"))
 
 
 _ISO_TIME = re.compile(

@@ -6,13 +6,15 @@ steps it repeats work under the same ids and loses none. Never translates, never
 """
 
 import asyncio
+import contextlib
 import functools
 import hashlib
+import itertools
 import json
 import os
 import random
-import re
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,14 +22,18 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from adapters import codelists, profile
 from adapters.document import Document, Origin
+from adapters.folder import WHOLE_PREFIX, Folders, safe_name, write_whole
 from adapters.formats import by_name, recognise
-from adapters.profile import chosen, stamp
 from adapters.translator import Translator, messages
+from adapters.watch import Watch
 from broker.client import Client, Received
+from broker.keys import SigningKey
 from broker.logs import log
 from broker.names import LANES
 from broker.settings import Adapter, Settings
+from broker.signatures import sign_message
 from schemas import Message, ReceiptMessage
 from schemas.base import rfc3339
 from schemas.envelope import family_of
@@ -37,80 +43,46 @@ from schemas.view import View
 # A file that fails while it is so young may still be being written by somebody who does not rename.
 _SETTLING_S = 2.0
 _WAIT_MAX_S = 10.0
+# Documents read, and noted on the disk, while the one before them is published.
+_READ_AHEAD = 8
+_LARGE_BYTES = 1024 * 1024
 FALLBACK_FORMAT = "cloudevents"
 
 
 @dataclass(frozen=True, slots=True)
-class Folders:
-    """Where an agency's documents lie. All but inbox and outbox stand beside the inbox."""
+class Taken:
+    """A document that was read, and the messages that it says."""
 
-    inbox: Path
-    outbox: Path
-
-    @property
-    def kept(self) -> Path:
-        """Documents whose messages RabbitMQ confirmed, by fingerprint."""
-        return self.inbox.parent / "kept"
-
-    @property
-    def failed(self) -> Path:
-        """Documents that could not be taken, each with its reason beside it."""
-        return self.inbox.parent / "failed"
-
-    @property
-    def sent(self) -> Path:
-        """A note for each message that has no receipt yet."""
-        return self.inbox.parent / "sent"
-
-    @property
-    def receipts(self) -> Path:
-        """What became of each document's messages."""
-        return self.inbox.parent / "receipts"
-
-    def make(self) -> None:
-        """Make those that are not there, and clear away what a killed process left half-written."""
-        for folder in (self.inbox, self.outbox, self.kept, self.failed, self.sent, self.receipts):
-            folder.mkdir(parents=True, exist_ok=True)
-            if folder is not self.inbox:
-                # What a process that was killed was just writing; the inbox is for others to write in.
-                for left in folder.glob(".*.tmp"):
-                    left.unlink(missing_ok=True)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that others see all of it or nothing, and so that it survives a power cut."""
-    temporary = path.with_name(f".{path.name[-100:]}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def safe_name(text: str, limit: int = 60) -> str:
-    """Turn any text into part of a file name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._")[:limit] or "x"
+    path: Path
+    sha256: str
+    format: str
+    messages: list[Message]
 
 
 class Runner:
     """One agency's adapter."""
 
-    def __init__(self, settings: Settings, adapter: Adapter, client: Client) -> None:
+    def __init__(self, settings: Settings, adapter: Adapter, client: Client, key: SigningKey | None = None) -> None:
         self._client = client
         self._adapter = adapter
+        self._key = key
         self._limits = settings.limits
         self._zone = ZoneInfo(adapter.zone)
-        self._profile, self._profile_stamp = chosen(adapter.profile), stamp(adapter.profile)
+        self._profile, self._profile_stamp = profile.chosen(adapter.profile), profile.stamp(adapter.profile)
+        self._codes_folder = settings.state_dir / codelists.CODES_FOLDER
+        self._codes, self._codes_stamp = codelists.kept(self._codes_folder), codelists.stamp(self._codes_folder)
         self._reads = [by_name(name) for name in adapter.reads]
         self._writes = by_name(adapter.writes)
         self._fallback = by_name(FALLBACK_FORMAT)
         self.folders = Folders(adapter.inbox, adapter.outbox)
         self._stopping = asyncio.Event()
+        self._nudged = asyncio.Event()
+        self._large = asyncio.Semaphore(1)
+        self.watch = Watch()
+
+    def nudge(self) -> None:
+        """Look at the inbox at once."""
+        self._nudged.set()
 
     def stop(self) -> None:
         """Ask for an orderly end: the step under way is finished."""
@@ -144,37 +116,40 @@ class Runner:
         """Look at the inbox again and again; what is renamed in meanwhile is seen at the next look."""
         wait_s = self._adapter.poll_s
         while True:
-            self._renew_profile()
+            self._renew()
+            self._nudged.clear()
             try:
-                for path in self._waiting():
-                    await self._take(path)
-                    if self._stopping.is_set():
-                        return
+                await self._take(self._waiting())
+                if self._stopping.is_set():
+                    return
                 wait_s = self._adapter.poll_s
             except (PublishNacked, OSError) as error:
                 # Our queue is full or the disk is: nothing is lost by waiting.
                 log.warning("message.held", agency=self._adapter.agency, reasons=[_words(error)], wait_s=wait_s)
                 wait_s = min(max(wait_s, 0.1) * 2, _WAIT_MAX_S)
-            await asyncio.sleep(wait_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), wait_s)
 
-    def _renew_profile(self) -> None:
-        """Read the profile again where its files changed; one with faults is told of, and the old one stays."""
+    def _renew(self) -> None:
+        """Take up a profile or code lists that changed; of those with faults is told, and the old ones stay."""
+        name = self._adapter.profile
         try:
-            now = stamp(self._adapter.profile)
-            if now == self._profile_stamp:
-                return
-            self._profile_stamp = now
-            self._profile = chosen(self._adapter.profile)
-        except ConfigError as error:
+            stamp = profile.stamp(name)
+            if stamp != self._profile_stamp:
+                self._profile_stamp = stamp
+                self._profile = profile.chosen(name)
+                log.info("profile.applied", agency=self._adapter.agency, profile=name, version=self._profile.version)
+            stamp = codelists.stamp(self._codes_folder)
+            if stamp != self._codes_stamp:
+                self._codes_stamp = stamp
+                self._codes = codelists.kept(self._codes_folder)
+                versions = {one.name: one.version for one in self._codes.lists.values()}
+                log.info("codes.applied", agency=self._adapter.agency, lists=versions)
+        except (ConfigError, TranslationError) as error:
             reasons = [f"{fault.pointer}: {fault.detail}" for fault in error.faults[:10]]
-            log.error("profile.refused", agency=self._adapter.agency, profile=self._profile.name, reasons=reasons)
+            log.error("profile.refused", agency=self._adapter.agency, profile=name, reasons=reasons)
         except OSError as error:
-            log.error(
-                "profile.refused", agency=self._adapter.agency, profile=self._profile.name, reasons=[_words(error)]
-            )
-        else:
-            profile = self._profile
-            log.info("profile.applied", agency=self._adapter.agency, profile=profile.name, version=profile.version)
+            log.error("profile.refused", agency=self._adapter.agency, profile=name, reasons=[_words(error)])
 
     def _waiting(self) -> list[Path]:
         """The inbox's documents in the order in which they came; what begins with a dot is not one yet."""
@@ -190,52 +165,91 @@ class Runner:
                     continue
         return [path for _, _, path in sorted(found)]
 
-    async def _take(self, path: Path) -> None:
-        """Publish what a document says, then keep it."""
+    async def _take(self, paths: list[Path]) -> None:
+        """Take documents in order; the next few are read while one waits for its confirms."""
+        ahead: deque[asyncio.Task[Taken | None]] = deque()
+        coming = iter(paths)
+        try:
+            while not self._stopping.is_set():
+                for path in itertools.islice(coming, _READ_AHEAD - len(ahead)):
+                    ahead.append(asyncio.create_task(self._prepare(path)))
+                if not ahead:
+                    return
+                taken = await ahead.popleft()
+                if taken is not None:
+                    await self._hand_over(taken)
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _prepare(self, path: Path) -> "Taken | None":
+        """Read a document into messages; None where it is put aside, or is none yet."""
         try:
             stat = path.stat()
             if stat.st_size > self._limits.document_bytes:
                 text = f"{stat.st_size} bytes; this adapter reads at most {self._limits.document_bytes}"
                 raise TranslationError([Fault("too-large", "", text)])
-            content = await asyncio.to_thread(path.read_bytes)
         except FileNotFoundError:
-            return
+            return None
         except TranslationError as error:
             self._fail(path, None, error.faults)
-            return
+            return None
+        # Small ones beside each other; what takes memory to read, one at a time.
+        async with self._large if stat.st_size > _LARGE_BYTES else contextlib.nullcontext():
+            return await self._read_file(path, time.time() - stat.st_mtime > _SETTLING_S)
+
+    async def _read_file(self, path: Path, settled: bool) -> "Taken | None":
+        try:
+            content = await asyncio.to_thread(path.read_bytes)
+        except FileNotFoundError:
+            return None
         document = Document(content, max_bytes=self._limits.document_bytes)
         try:
             translator, found = await asyncio.to_thread(self._read, document, path)
         except TranslationError as error:
-            if time.time() - stat.st_mtime > _SETTLING_S:
+            if settled or path.name.startswith(WHOLE_PREFIX):
                 self._fail(path, document, error.faults)
-            return
+            return None
         except Exception:
             log.exception("message.internal_error", agency=self._adapter.agency, sha256=document.sha256)
             self._fail(path, document, [Fault("internal-error", "", "a fault of cbm's own; see the adapter's log")])
-            return
+            return None
+        return Taken(path, document.sha256, translator.name, found)
+
+    async def _hand_over(self, taken: "Taken") -> None:
+        """Publish what a document says, then keep it."""
+        path, found = taken.path, taken.messages
         log.info(
             "document.taken",
             agency=self._adapter.agency,
             document=path.name,
-            format=translator.name,
-            sha256=document.sha256,
+            format=taken.format,
+            sha256=taken.sha256,
             messages=len(found),
         )
+        self.watch.taken(path.name, taken.sha256, taken.format, found)
         for message in found:
-            self._note_sent(message, path, document)
             await self._client.publish(message)
             log.info("message.published", **_about(self._adapter.agency, message))
-        self._keep(path, document)
+        self._keep(path, taken.sha256)
 
     def _read(self, document: Document, path: Path) -> tuple[Translator, list[Message]]:
         translator, _ = recognise(document, among=self._reads)
-        origin = Origin(self._adapter.agency, self._first_seen(document, path), self._zone, self._profile)
+        first_seen = self._first_seen(document, path)
+        origin = Origin(self._adapter.agency, first_seen, self._zone, self._profile, self._codes)
         found = messages(translator, document, origin)
+        if self._key is not None:
+            try:
+                found = [sign_message(one, self._key, by_field=self._adapter.sign_by_field) for one in found]
+            except InvalidMessage as error:
+                raise TranslationError(error.faults) from None
         for message in found:
             if (size := len(message.to_bytes())) > self._limits.message_bytes:
                 text = f"its message would have {size} bytes; a message has at most {self._limits.message_bytes}"
                 raise TranslationError([Fault("too-large", "", text)])
+        for message in found:
+            self._note_sent(message, path, document.sha256)
         return translator, found
 
     def _first_seen(self, document: Document, path: Path) -> datetime:
@@ -243,7 +257,7 @@ class Runner:
 
         A document read again after a crash must make the same messages to the last byte.
         """
-        folder = self._kept_folder(document)
+        folder = self._kept_folder(document.sha256)
         note = folder / "note.json"
         try:
             return datetime.fromisoformat(json.loads(note.read_text())["received"])
@@ -253,12 +267,12 @@ class Runner:
             write_whole(note, json.dumps({"received": rfc3339(received), "name": path.name}).encode())
             return received
 
-    def _kept_folder(self, document: Document) -> Path:
-        return self.folders.kept / document.sha256[:2] / document.sha256
+    def _kept_folder(self, sha256: str) -> Path:
+        return self.folders.kept / sha256[:2] / sha256
 
-    def _keep(self, path: Path, document: Document) -> None:
-        path.replace(self._kept_folder(document) / ("document" + path.suffix[:16]))
-        log.info("document.kept", agency=self._adapter.agency, document=path.name, sha256=document.sha256)
+    def _keep(self, path: Path, sha256: str) -> None:
+        path.replace(self._kept_folder(sha256) / ("document" + path.suffix[:16]))
+        log.info("document.kept", agency=self._adapter.agency, document=path.name, sha256=sha256)
 
     def _fail(self, path: Path, document: Document | None, faults: Any) -> None:
         """Put a document aside, its reason first, so that none lies there unexplained."""
@@ -272,13 +286,14 @@ class Runner:
         }
         write_whole(self.folders.failed / f"{name}.reason.json", json.dumps(reason, indent=1).encode() + b"\n")
         path.replace(self.folders.failed / name)
+        self.watch.failed(path.name, document.sha256 if document is not None else "", faults)
         codes = [fault.code for fault in faults]
         log.warning("document.failed", agency=self._adapter.agency, document=path.name, faults=codes)
 
-    def _note_sent(self, message: Message, path: Path, document: Document) -> None:
+    def _note_sent(self, message: Message, path: Path, sha256: str) -> None:
         note = {
             "document": path.name,
-            "sha256": document.sha256,
+            "sha256": sha256,
             "id": message.id,
             "type": message.type,
             "subject": message.subject,
@@ -289,6 +304,9 @@ class Runner:
         async for received in self._client.inbox("receipt"):
             await self._held(functools.partial(self._settle_receipt, received))
             received.ack()
+            with contextlib.suppress(InvalidMessage):
+                if isinstance(received.message, ReceiptMessage):
+                    self.watch.settled(received.message.data)
 
     def _settle_receipt(self, received: Received) -> None:
         """Put a receipt beside the others; what was not accepted also goes to `failed/`, with its document."""
@@ -360,7 +378,8 @@ class Runner:
         try:
             if isinstance(message, View):
                 raise TranslationError([Fault("withheld", "", "too much is withheld for a document")])
-            content = translator.write(message, self._profile)
+            # A CloudEvent stays the bytes it is: its signature is over how it is written.
+            content = received.body if translator is self._fallback else translator.write(message, self._profile)
         except TranslationError:
             translator, content = self._fallback, received.body
         except Exception:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from adapters.codelists import unknown_codes
 from adapters.document import Document, Findings, Origin
 from adapters.profile import NEUTRAL, Profile
 from schemas import Alert, Message, Shipment, build
@@ -92,12 +93,13 @@ def messages(translator: Translator, document: Document, origin: Origin) -> list
     result: list[Message] = []
     for index, draft in enumerate(reading.drafts):
         id_ = draft.id or str(uuid.uuid5(_IDS, f"{origin.agency} {document.sha256} {index}"))
+        warnings = [*reading.warnings, *unknown_codes(draft.data, origin.codes)]
         native = Native(
             **present(
                 format=translator.name,
                 sha256=document.sha256,
                 size=len(document.content),
-                warnings=list(reading.warnings) or None,
+                warnings=warnings or None,
             )
         )
         span = hashlib.sha256(id_.encode()).hexdigest()[:16]

@@ -15,9 +15,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.credentials import ExternalCredentials
 from pika.exceptions import (
     AMQPConnectionError,
     ChannelClosedByBroker,
@@ -57,6 +59,8 @@ MAX_UNSENT_BYTES = 4 * 1024 * 1024
 _FLUSH_BYTES = 256 * 1024
 # Read at once. pika's 4 KiB are three messages; with 64 KiB it copies what it has not yet decoded too often.
 _READ_BYTES = 16 * 1024
+# Query parameters of RabbitMQ's URI scheme that pika does not know.
+_TLS_PARAMETERS = frozenset({"cacertfile", "certfile", "keyfile", "verify", "server_name_indication"})
 
 Headers = dict[str, Any]
 
@@ -194,6 +198,56 @@ def _guarded(callback: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
+def _parameters(url: str) -> Any:
+    """Read an AMQP URL, with the query parameters that RabbitMQ's URI scheme has for TLS.
+
+    A certificate and no password: the certificate says who it is (EXTERNAL). The server's certificate and
+    name are checked always: a URL that would have it otherwise is refused.
+
+    Raises:
+        Unreachable: it is no such URL, or a file cannot be read. The text holds nothing of the URL, which
+            may hold a password.
+    """
+    try:
+        parts = urlsplit(url)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        tls = {name: value for name, value in query if name in _TLS_PARAMETERS}
+        rest = urlencode([(name, value) for name, value in query if name not in _TLS_PARAMETERS])
+        by_certificate = "certfile" in tls and parts.password is None
+        # pika takes a user only with a password; a certificate has its own name.
+        netloc = parts.netloc.rpartition("@")[2] if by_certificate else parts.netloc
+        if any(name == "ssl_options" for name, _ in query):
+            raise ValueError  # pika's own way, which can name a weaker protocol
+        parameters = pika.URLParameters(urlunsplit(parts._replace(query=rest, netloc=netloc)))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Unreachable(f"not an AMQP URL ({type(error).__name__})") from None
+    if parts.scheme.lower() != "amqps":
+        if tls:
+            raise Unreachable("certificates go with amqps://")
+        return parameters
+    parameters.ssl_options = pika.SSLOptions(_tls_context(tls), tls.get("server_name_indication", parameters.host))
+    if by_certificate:
+        parameters.credentials = ExternalCredentials()
+    return parameters
+
+
+def _tls_context(tls: dict[str, str]) -> ssl.SSLContext:
+    if tls.get("verify", "verify_peer") != "verify_peer":
+        raise Unreachable("the server's certificate is always verified: no verify but verify_peer")
+    if "keyfile" in tls and "certfile" not in tls:
+        raise Unreachable("a keyfile goes with the certfile of its certificate")
+    try:
+        context = ssl.create_default_context(cafile=tls.get("cacertfile"))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if "certfile" in tls:
+            # A key with a passphrase would have pika's event loop wait for somebody at a terminal.
+            context.load_cert_chain(tls["certfile"], tls.get("keyfile"), password="")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+        raise Unreachable(f"a certificate or its key cannot be read: {reason}") from None
+    return context
+
+
 def _leaves(error: BaseException) -> Iterable[BaseException]:
     """Yield an error and those it wraps; pika nests the cause of a failed connect several deep."""
     yield error
@@ -202,11 +256,14 @@ def _leaves(error: BaseException) -> Iterable[BaseException]:
             yield from _leaves(nested)
 
 
-def _open_error(error: BaseException, where: str) -> CbmError:
+def _open_error(error: BaseException, where: str, *, tls: bool) -> CbmError:
     found = list(_leaves(error))
     for one in found:
         if isinstance(one, ProbableAuthenticationError):
-            return NotAuthorised(f"RabbitMQ at {where} refuses the user name or the password")
+            return NotAuthorised(f"RabbitMQ at {where} refuses the user name, the password or the certificate")
+        if isinstance(one, ProbableAccessDeniedError) and "limit" in str(one):
+            # Connections that were cut off count until their heartbeats fail: waiting helps.
+            return Unreachable(f"RabbitMQ at {where} takes no further connection of this user: the limit is reached")
         if isinstance(one, ProbableAccessDeniedError):
             return NotAuthorised(f"RabbitMQ at {where} refuses the virtual host, or there is none of that name")
         if isinstance(one, ConnectionClosed) and one.reply_code in (403, 530):
@@ -214,6 +271,9 @@ def _open_error(error: BaseException, where: str) -> CbmError:
     for one in found:
         if isinstance(one, ssl.SSLError):
             return Unreachable(f"no TLS with {where}: {one.reason or one}")
+        if isinstance(one, IncompatibleProtocolError) and tls:
+            # TLS 1.3 lets the client's side of the handshake succeed first; the refusal is an ended connection.
+            return NotAuthorised(f"RabbitMQ at {where} ends the connection: it wants another certificate, or any")
         if isinstance(one, IncompatibleProtocolError):
             return Unreachable(f"what answers at {where} does not speak AMQP 0-9-1")
     last = next((one for one in found if isinstance(one, OSError)), found[-1])
@@ -244,20 +304,16 @@ class Session:
         """Connect.
 
         Raises:
-            Unreachable: nobody answers, or no RabbitMQ.
-            NotAuthorised: wrong user, password or virtual host.
+            Unreachable: nobody answers, or no RabbitMQ; or the user's connections are as many as it may have.
+            NotAuthorised: wrong user, password, certificate or virtual host.
         """
-        try:
-            parameters = pika.URLParameters(url)
-        except (ValueError, TypeError, AttributeError) as error:
-            # The text of the error may hold the URL, and the URL the password.
-            raise Unreachable(f"not an AMQP URL ({type(error).__name__})") from None
+        parameters = _parameters(url)
         parameters.heartbeat = heartbeat_s
         parameters.connection_attempts = 1
         parameters.socket_timeout = timeout_s
         parameters.stack_timeout = timeout_s
         parameters.client_properties = {"connection_name": name, "product": "cbm"}
-        where = f"{parameters.host}:{parameters.port}"
+        where, tls = f"{parameters.host}:{parameters.port}", parameters.ssl_options is not None
         loop = asyncio.get_running_loop()
         opened: asyncio.Future[Any] = loop.create_future()
 
@@ -267,7 +323,7 @@ class Session:
 
         def on_error(_: Any, error: BaseException) -> None:
             if not opened.done():
-                opened.set_exception(_open_error(error, where))
+                opened.set_exception(_open_error(error, where, tls=tls))
 
         try:
             connection = _CONNECTION(
@@ -277,7 +333,7 @@ class Session:
                 custom_ioloop=loop,
             )
         except (AMQPConnectionError, OSError) as error:
-            raise _open_error(error, where) from None
+            raise _open_error(error, where, tls=tls) from None
         try:
             await asyncio.wait_for(asyncio.shield(opened), timeout_s + 1)
         except TimeoutError:

@@ -415,7 +415,7 @@ class Lane:
     async def _finish(self, batch: Batch, consumer: Consumer, previous: "asyncio.Task[None] | None") -> None:
         """Await confirms, record, send receipts, ack: in this order, and after the batch before."""
         try:
-            await self._confirmed(batch.publications, batch.confirmations)
+            await self._confirmed(batch.publications, batch.confirmations, batch.agreements)
             now = datetime.now(UTC)
             await self._broker.record(batch, now)
         finally:
@@ -434,11 +434,15 @@ class Lane:
         with together():
             _log_settled(batch, now)
 
-    async def _confirmed(self, publications: list[Publication], group: Confirmations) -> None:
+    async def _confirmed(
+        self, publications: list[Publication], group: Confirmations, agreements: str | None = None
+    ) -> None:
         """Await the confirms; publish again, after a wait, what a full or missing queue refused.
 
+        `agreements` is the version by which the publications are views; they are not published again under another.
+
         Raises:
-            TransportError: the channel or connection ended, outcomes are unknown.
+            TransportError: the channel or connection ended, outcomes are unknown; or the batch is to be decided anew.
         """
         wait_s = self._limits.retry_min_s
         while True:
@@ -457,6 +461,8 @@ class Lane:
             if any(isinstance(error, PublishReturned) for error in failures.values()):
                 await provision(self._broker._settings, self._broker._place, self._incoming)
             await self._publisher.ready()
+            if agreements not in (None, self._broker.agreements_version) and any(o.exchange == DELIVER for o in again):
+                raise ConnectionLost("the agreements changed while a message was held; it is decided anew")
             publications, group = again, Confirmations()
             for index, one in enumerate(again):
                 self._publisher.publish(one.exchange, one.key, one.body, one.properties, group, index)

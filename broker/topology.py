@@ -152,28 +152,34 @@ def policies(limits: Limits) -> dict[str, tuple[str, dict[str, Any]]]:
     }
 
 
-def definitions(settings: Settings, passwords: dict[str, str], addresses: Addresses) -> dict[str, Any]:
+def definitions(settings: Settings, passwords: dict[str, str | None], addresses: Addresses) -> dict[str, Any]:
     """Return RabbitMQ's definitions document for all of it, users included.
 
     `passwords` holds the agencies whose users are ours to make; the document carries only their hashes.
+    None: no password lets it in, not even an empty one; a certificate does.
     """
     vhost = settings.rabbitmq.vhost
+    limits = settings.limits
     wanted = topology(tuple(agency.id for agency in settings.agency), addresses)
     return {
         "vhosts": [{"name": vhost}],
         "users": [
             {
                 "name": agency,
-                "password_hash": password_hash(password),
+                "password_hash": "" if password is None else password_hash(password),
                 "hashing_algorithm": "rabbit_password_hashing_sha256",
                 "tags": AGENCY_TAG,
+                "limits": {
+                    "max-connections": limits.connections_per_agency,
+                    "max-channels": limits.channels_per_agency,
+                },
             }
             for agency, password in passwords.items()
         ],
         "permissions": [{"user": agency, "vhost": vhost} | rights(agency) for agency in passwords],
         "policies": [
             {"vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues", "priority": 0, "definition": what}
-            for name, (pattern, what) in policies(settings.limits).items()
+            for name, (pattern, what) in policies(limits).items()
         ],
         "exchanges": [
             {

@@ -127,6 +127,8 @@ def test_two_areas_in_two_languages_do_not_mix() -> None:
         ("Public", "<code>TLP:AMBER</code>", "AMBER", None),
         ("Private", "<addresses>kr.customs KR.BORDER</addresses>", "RED", "kr.border kr.customs"),
         ("Private", "<addresses>duty@customs.example</addresses>", "AMBER+STRICT", None),
+        ("Private", "<addresses>kr.customs</addresses><code>TLP:GREEN</code>", "AMBER", "kr.customs"),
+        ("Private", "<code>TLP:GREEN</code>", "AMBER", None),
         ("Private", "", "AMBER+STRICT", None),
         ("", "", "AMBER+STRICT", None),
     ],
@@ -423,6 +425,14 @@ def test_the_scope_written_is_never_wider_than_the_marking(tlp: str | None, scop
     message = read_one(alert(info(), scope="Public"))
     content = CAP.write(message.model_copy(update={"tlp": tlp}))
     assert b"<scope>" + scope + b"</scope>" in content
+
+
+@pytest.mark.parametrize("tlp", ["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"])
+def test_every_marking_is_read_back_as_it_was_written(tlp: str) -> None:
+    recipients = "kr.border kr.customs" if tlp == "RED" else None
+    message = read_one(alert(info())).model_copy(update={"tlp": tlp, "recipients": recipients})
+    again = read_one(CAP.write(message))
+    assert (again.tlp, again.recipients) == (tlp, recipients)
 
 
 def test_a_test_message_never_leaves_as_an_actual_alert() -> None:

@@ -11,16 +11,18 @@ COMMANDS = {
     "up": ["--config", "--drop", "--story"],
     "serve": ["--config"],
     "adapter": ["agency", "--config"],
-    "publish": ["[file]", "--as", "--timeout", "--no-wait", "--unchecked"],
-    "subscribe": ["[pattern]", "--as", "--since", "--count", "--timeout", "--name", "--keys"],
+    "publish": ["[file]", "--as", "--timeout", "--no-wait", "--unchecked", "--sign", "--by-field"],
+    "subscribe": ["[pattern]", "--as", "--since", "--count", "--timeout", "--name", "--keys", "--verify"],
     "explain": ["[file]", "--as", "--json"],
-    "convert": ["[file]", "--to", "--from", "--as", "--zone"],
+    "convert": ["[file]", "--to", "--from", "--as", "--zone", "--profile", "--codes"],
+    "codes import": ["list", "file", "--version"],
+    "codes ls": ["--json"],
     "agreements diff": ["old", "new", "--json"],
     "check": ["--json"],
     "reload": ["--timeout"],
     "status": ["--ready", "--json"],
     "trace": ["id", "--json"],
-    "credentials": ["agency"],
+    "credentials": ["agency", "--http", "--certificate", "--days", "--withdraw", "--signing-key", "--key-id"],
     "quarantine ls": ["--limit"],
     "quarantine show": ["id"],
     "quarantine resend": ["id"],
@@ -55,7 +57,7 @@ def test_no_command_is_missing_here() -> None:
     # A command's line begins with its name; the help's second line would be indented further.
     names = re.findall(r"^│ ([a-z]+)  ", help_of(""), re.MULTILINE)
     assert sorted(names) == sorted({command.split()[0] for command in COMMANDS})
-    for group in ("agreements", "quarantine", "schema"):
+    for group in ("agreements", "codes", "quarantine", "schema"):
         inner = re.findall(r"^│ ([a-z]+)  ", help_of(group), re.MULTILINE)
         assert sorted(inner) == sorted(c.split()[1] for c in COMMANDS if c.startswith(group + " "))
 

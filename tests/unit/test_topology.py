@@ -152,10 +152,18 @@ def test_addresses_are_the_same_for_the_same_secret_differ_by_agency_and_do_not_
 
 def test_definitions_carry_hashes_and_never_a_password() -> None:
     settings = Settings.model_validate(NETWORK)
-    passwords = dict.fromkeys(AGENCIES, "s3cr3t-password")
+    passwords: dict[str, str | None] = dict.fromkeys(AGENCIES, "s3cr3t-password")
     document: dict[str, Any] = definitions(settings, passwords, ADDRESSES)
     assert "s3cr3t-password" not in str(document)
     assert {user["password_hash"] for user in document["users"]} == {password_hash("s3cr3t-password")}
     assert {user["tags"] for user in document["users"]} == {AGENCY_TAG}
     assert [p["user"] for p in document["permissions"]] == list(AGENCIES)
     assert all(p["vhost"] == "cbm" for p in document["permissions"])
+
+
+def test_an_agency_without_a_password_has_no_hash_either_and_each_has_its_limits() -> None:
+    limits = {"connections_per_agency": 7, "channels_per_agency": 70}
+    settings = Settings.model_validate(NETWORK | {"limits": limits})
+    document = definitions(settings, {CUSTOMS: None, BORDER: "known"}, ADDRESSES)
+    assert [user["password_hash"] for user in document["users"]] == ["", password_hash("known")]
+    assert all(user["limits"] == {"max-connections": 7, "max-channels": 70} for user in document["users"])
