@@ -38,7 +38,7 @@ _ROLES = {
     "consignor": "consignor", "consignee": "consignee", "importer": "importer", "packer": "packer",
     "transporter": "carrier", "placeOfDestination": "delivery", "personResponsible": "responsible",
 }  # fmt: skip
-_DECIDED = ("inspected", "refused")
+_DECIDED = ("shipment.inspected", "shipment.refused")
 
 
 def read_ched(part: Part, origin: Origin, findings: Findings) -> list[Draft]:
@@ -87,7 +87,7 @@ def read_ched(part: Part, origin: Origin, findings: Findings) -> list[Draft]:
     # The transport document is found last, and joined upon all the same.
     data = data.model_copy(update={"identifiers": identifiers.as_list()})
     attributes = present(sequence=version)
-    return [Draft(f"shipment.{event}", normal_identifier(reference), moment, data, attributes)]
+    return [Draft(event, normal_identifier(reference), moment, data, attributes)]
 
 
 def _type(record: Record) -> str | None:
@@ -125,16 +125,16 @@ def _status(record: Record, origin: Origin) -> tuple[str, str | None]:
     event = codes(origin.profile, "ched-status").get(fold(said or ""))
     if event is None:
         record.warn("status", "not a state of a notification: read as announced", "status")
-        return "declared", None
+        return "shipment.declared", None
     two = record.first("partTwo") or Record({}, record.findings)
     decision = two.first("decision")
     if event in _DECIDED and decision is not None:
-        if event == "inspected" and flag(decision, "consignmentAcceptable") is not False:
+        if event == "shipment.inspected" and flag(decision, "consignmentAcceptable") is not False:
             return event, token(decision.text("decision", "decisionEnum")) or token(said)
-        return "refused", token(decision.text("notAcceptableAction")) or token(said)
+        return "shipment.refused", token(decision.text("notAcceptableAction")) or token(said)
     required = fold(two.text("inspectionRequired") or "") == "required"
     if fold(said or "") == "inprogress" and required:
-        return "selected-for-inspection", "inspection-required"
+        return "shipment.selected-for-inspection", "inspection-required"
     return event, token(said)
 
 

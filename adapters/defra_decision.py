@@ -104,7 +104,7 @@ def read_decision(part: Part, origin: Origin, findings: Findings) -> list[Draft]
             event, ruling = ruled
             decision = present(
                 authority=codes(origin.profile, "authority").get(ruling.check, ruling.check),
-                outcome=event,
+                outcome=event.partition(".")[2],
                 item=which,
                 reason=ruling.words(origin.profile)[:8192].strip(),
                 version=number,
@@ -118,7 +118,7 @@ def read_decision(part: Part, origin: Origin, findings: Findings) -> list[Draft]
                 )
             )
             subject = entry or identifiers.first("certificate") or ""
-            found.append(Draft(f"shipment.{event}", subject, moment, data, attributes(record, version, number)))
+            found.append(Draft(event, subject, moment, data, attributes(record, version, number)))
     if not found and not findings.faults:
         record.fault("empty", "a decision notification decides on at least one item", "Item")
     return found

@@ -54,10 +54,10 @@ def notification_of(message: Message, profile: Profile) -> Notification:
     Raises:
         TranslationError: with every reason why it cannot.
     """
-    event = message.type.partition(".")[2]
+    event = message.type
     written = codes(profile, "written")
     if not isinstance(message, ShipmentMessage) or event not in written:
-        known = ", ".join(name for name in written if not name.endswith("-automatically"))
+        known = ", ".join(written)
         raise TranslationError([Fault("not-expressible", "/type", f"a notification says {known}")])
     faults: list[Fault] = []
     data = message.data
@@ -109,7 +109,7 @@ def _ruling(message: ShipmentMessage, event: str, profile: Profile) -> Ruling | 
         return None
     automatic = data.decision is not None and data.decision.automatic
     written = codes(profile, "written")
-    code = written.get(f"{event}-automatically") if automatic else None
+    code = codes(profile, "written-automatically").get(event) if automatic else None
     lines = (" ".join(line.split()) for line in (reason or "").split("\n"))
     return Ruling(check, code or written[event], reasons=tuple(line for line in lines if line))
 

@@ -41,7 +41,7 @@ def read_gmr(part: Part, origin: Origin, findings: Findings) -> list[Draft]:
     event = codes(origin.profile, "gmr-state").get(fold(record.text("state", limit=64) or ""))
     if event is None:
         record.warn("status", "not a state of a record: read as announced", "state")
-        event = "declared"
+        event = "shipment.declared"
     told, told_assumed = when(record, origin, findings, "updatedDateTime", "updatedSource")
     moment, assumed = _crossing(record, event, origin) or (told, told_assumed)
     haulier = record.text("haulierEORI")
@@ -50,7 +50,7 @@ def read_gmr(part: Part, origin: Origin, findings: Findings) -> list[Draft]:
             identifiers=identifiers.as_list(),
             occurred=moment,
             zone_assumed=assumed or None,
-            classifier="planned" if event == "declared" else None,
+            classifier="planned" if event == "shipment.declared" else None,
             place=_place(record, event),
             transport=Transport(
                 **present(mode=_ROAD, means=Means(scheme="registration", value=vehicle) if vehicle else None)
@@ -60,7 +60,7 @@ def read_gmr(part: Part, origin: Origin, findings: Findings) -> list[Draft]:
         )
     )
     subject = identifiers.first("mrn", "ucr") or normal_identifier(name or "") or identifiers.as_list()[0].value
-    drafts = [Draft(f"shipment.{event}", subject, told, data)]
+    drafts = [Draft(event, subject, told, data)]
     if flag(record, "inspectionRequired"):
         selected = data.model_copy(update={"occurred": told, "zone_assumed": told_assumed or None, "classifier": None})
         drafts.append(Draft("shipment.selected-for-inspection", subject, told, selected))
@@ -94,7 +94,7 @@ def _equipment(record: Record, identifiers: Identifiers) -> list[Equipment]:
 def _crossing(record: Record, event: str, origin: Origin) -> tuple[datetime, bool] | None:
     """When the crossing was, in local time of its port; only what is known to have been."""
     crossing = record.first("actualCrossing")
-    if event != "arrived" or crossing is None:
+    if event != "shipment.arrived" or crossing is None:
         return None
     return moment_of(crossing, origin, "localDateTimeOfArrival", "arrivesAt")
 
@@ -103,5 +103,5 @@ def _place(record: Record, event: str) -> Place | None:
     """The country that an inbound or outbound vehicle is in; the port is a route's number."""
     direction = fold(record.text("direction") or "")
     inbound = direction == "ukinbound"
-    leaving = direction == "ukoutbound" and event in ("gated-in", "departed")
-    return Place(country="GB") if leaving or (inbound and event == "arrived") else None
+    leaving = direction == "ukoutbound" and event in ("shipment.gated-in", "shipment.departed")
+    return Place(country="GB") if leaving or (inbound and event == "shipment.arrived") else None

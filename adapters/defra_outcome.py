@@ -38,7 +38,7 @@ def read_finalisation(part: Part, origin: Origin, findings: Findings) -> list[Dr
     moment, assumed = _when(record, origin, findings)
     decision = present(
         authority=_system(record, "SourceSystem") or "CDS",
-        outcome=codes(origin.profile, "final-outcome").get((state or "").lstrip("0") or "0", event),
+        outcome=codes(origin.profile, "final-outcome").get((state or "").lstrip("0") or "0", event.partition(".")[2]),
         version=number,
         automatic=None if by_hand is None else not by_hand,
     )
@@ -50,7 +50,7 @@ def read_finalisation(part: Part, origin: Origin, findings: Findings) -> list[Dr
             decision=Decision(**decision),
         )
     )
-    return [Draft(f"shipment.{event}", entry, moment, data, attributes(record, version, number))]
+    return [Draft(event, entry, moment, data, attributes(record, version, number))]
 
 
 def read_error(part: Part, origin: Origin, findings: Findings) -> list[Draft]:

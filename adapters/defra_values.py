@@ -3,6 +3,7 @@
 Owns the form under which a CHED is joined with the declarations that refer to it. Never knows a message.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -25,9 +26,10 @@ _RUN = re.compile(r"([0-9]*?)([0-9]{7})([VR]?)$")
 _YEAR = re.compile(r"(?<![0-9])(20[0-9]{2})(?![0-9])")
 
 
+@functools.lru_cache(maxsize=256)
 def codes(profile: Profile, section: str) -> Mapping[str, Any]:
-    """Return a section of Defra's codes: the profile's, and the United Kingdom's where it has none."""
-    return profile.table("defra", section) or UK.table("defra", section)
+    """Return a section of Defra's codes: the profile's, and below them the United Kingdom's."""
+    return {**UK.table("defra", section), **profile.table("defra", section)}
 
 
 def ched_key(reference: str) -> str | None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.document import Document, Findings, Identifiers, Origin, local_name, place_of
-from adapters.n42_read import ROOTS, Alarm, Passage, instruments, passage_of, root_of
+from adapters.n42_read import ROOTS, Alarm, Passage, codes, instruments, passage_of, root_of
 from adapters.profile import NEUTRAL, Profile
 from adapters.records import fold
 from adapters.translator import Draft, Reading, Translator
@@ -77,7 +77,7 @@ class N42:
 
 def _drafts(passage: Passage, subject: str, origin: Origin) -> list[Draft]:
     """An alert and a hold where it alarmed; an inspection where it did not and says what passed."""
-    events = origin.profile.table("n42", "event") or NEUTRAL.table("n42", "event")
+    events = codes(origin.profile, "event")
     moment, assumed = passage.moment or (origin.received, False)
     told = _words(passage)
     place = _place(passage)
@@ -90,8 +90,9 @@ def _drafts(passage: Passage, subject: str, origin: Origin) -> list[Draft]:
         drafts = [Draft("alert.issued", subject, moment, alert.model_copy(update={"onset": moment}), both)]
         if passage.identifiers:
             reason = "\n".join(("radiation alarm", *told))
-            body = _shipment(passage.identifiers, moment, assumed, place, events["alarm"], reason)
-            drafts.append(Draft(f"shipment.{events['alarm']}", _key(passage.identifiers), moment, body, both))
+            outcome = events["alarm"].partition(".")[2]
+            body = _shipment(passage.identifiers, moment, assumed, place, outcome, reason)
+            drafts.append(Draft(events["alarm"], _key(passage.identifiers), moment, body, both))
         return drafts
     identifiers = passage.identifiers
     if not identifiers and (passage.occupied or "occupancy" in passage.noted):
@@ -101,7 +102,7 @@ def _drafts(passage: Passage, subject: str, origin: Origin) -> list[Draft]:
     outcome = "nuclides-identified" if passage.nuclides else "no-alarm"
     reason = "\n".join(("no alarm", *told))
     body = _shipment(identifiers, moment, assumed, place, outcome, reason)
-    return [Draft(f"shipment.{events['quiet']}", _key(identifiers), moment, body)]
+    return [Draft(events["quiet"], _key(identifiers), moment, body)]
 
 
 def _key(identifiers: Identifiers) -> str:
@@ -173,8 +174,8 @@ def _alert(passage: Passage, told: list[str], place: Place | None, assumed: bool
 
 def _severity(passage: Passage, profile: Profile) -> str:
     """The gravest of the alarms and of what was identified."""
-    of_alarm = profile.table("n42", "severity")
-    of_nuclide = profile.table("n42", "severity-of-nuclide")
+    of_alarm = codes(profile, "severity")
+    of_nuclide = codes(profile, "severity-of-nuclide")
     found = [of_alarm.get(alarm.category, "Severe") for alarm in passage.alarms]
     found += [of_nuclide[name] for one in passage.nuclides if (name := fold(one.category or "")) in of_nuclide]
     return max((str(one) for one in found if one in _GRAVITY), key=_GRAVITY.index, default="Severe")

@@ -24,7 +24,7 @@ from adapters.document import (
     read_time,
     text,
 )
-from adapters.profile import Profile
+from adapters.profile import NEUTRAL, Profile
 from adapters.records import fold
 from schemas.codes import container_check_digit, container_warning, has_container_form, normal_identifier
 from schemas.errors import TranslationError
@@ -92,6 +92,11 @@ class Passage:
     spectra: int = 0
 
 
+def codes(profile: Profile, section: str) -> Mapping[str, Any]:
+    """Return a section of the profile's words for instruments; cbm's own where it has none."""
+    return profile.table("n42", section) or NEUTRAL.table("n42", section)
+
+
 def root_of(document: Document, findings: Findings) -> Element:
     """Return the root element, undeclared prefixes declared.
 
@@ -145,7 +150,7 @@ def passage_of(data: Element, origin: Origin, findings: Findings, profile: Profi
     first = next(descendants(data, "Measurement"), None)
     found.uuid = data.get("n42DocUUID") or (first.get("UUID") if first is not None else None)
     found.moment = _time(data, origin, findings)
-    item, passage = profile.table("n42", "item"), profile.table("n42", "passage")
+    item, passage = codes(profile, "item"), codes(profile, "passage")
     for element in _leaves(data):
         _leaf(element, found, item, passage, findings)
     _alarms(data, found, origin)

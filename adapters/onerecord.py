@@ -121,7 +121,7 @@ def _event(event: Node, holders: dict[int, list[Node]], origin: Origin, findings
         said = " ".join(filter(None, (code, event.text("eventName"))))
         by = reporter.name or reporter.id if reporter is not None else None
         reason = f"{said}; reported by {by}" if by else said
-        fields["decision"] = Decision(authority=authority, outcome=kind, reason=reason)
+        fields["decision"] = Decision(authority=authority, outcome=kind.partition(".")[2], reason=reason)
     data = Shipment(
         **present(
             identifiers=identifiers.as_list(),
@@ -135,7 +135,7 @@ def _event(event: Node, holders: dict[int, list[Node]], origin: Origin, findings
         )
     )
     subject = identifiers.first("transport-document", "ucr", "other", "equipment") or identifiers.as_list()[0].value
-    return Draft(f"shipment.{kind}", subject, told, data)
+    return Draft(kind, subject, told, data)
 
 
 def _notification(note: Node, origin: Origin, findings: Findings) -> Draft | None:
@@ -165,7 +165,7 @@ def _notification(note: Node, origin: Origin, findings: Findings) -> Draft | Non
                   **_cargo(reached))
     )  # fmt: skip
     subject = identifiers.first("transport-document", "other", "equipment") or identifiers.as_list()[0].value
-    return Draft(f"shipment.{kind}", subject, origin.received, data)
+    return Draft(kind, subject, origin.received, data)
 
 
 def _objects(event: Node, holders: dict[int, list[Node]], findings: Findings) -> list[Node]:

@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from html import escape
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from adapters.defra import TRANSLATORS
 from adapters.defra_values import ched_key, codes
 from adapters.document import Document, Origin
 from adapters.formats import by_name, recognise
-from adapters.profile import NEUTRAL, UK
+from adapters.profile import NEUTRAL, UK, read_profile
 from adapters.translator import messages
 from schemas import build
 from schemas.envelope import parse
@@ -421,6 +422,15 @@ def test_a_profile_that_says_nothing_of_defra_reads_by_the_united_kingdoms_codes
     assert messages(by_name("defra-decision"), document, neutral) == messages(
         by_name("defra-decision"), document, ORIGIN
     )
+
+
+def test_a_nations_own_profile_changes_a_code_and_keeps_the_others(tmp_path: Path) -> None:
+    (tmp_path / "profile.toml").write_text('title = "N"\nversion = "1"\nextends = "neutral"\n')
+    (tmp_path / "defra.toml").write_text('[decision]\nE03 = "shipment.released"\n[authority]\nH219 = "Plant Health"\n')
+    own = Origin(ORIGIN.agency, ORIGIN.received, ORIGIN.zone, read_profile(tmp_path))
+    content = decision(item(1, ("H219", "E03"), ("H219", "H01")))
+    one, two = messages(by_name("defra-decision"), Document(content.encode()), own)
+    assert (one.type, two.type, two.data.decision.authority) == ("shipment.released", "shipment.held", "Plant Health")
 
 
 def outcome(event: str, **changes: Any) -> Any:
