@@ -10,12 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.document import Findings
+from schemas.errors import Fault, TranslationError
 
 # What JSON can hold and no message may: control characters, and halves of characters.
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-@dataclass(eq=False)
+# A page of a carrier's events with all their pieces has some thousands; each takes half a kilobyte.
+MAX_NODES = 100_000
+
+
+@dataclass(eq=False, slots=True)
 class Node:
     """One object; nodes of one `@id` are one. `types` and the names of `fields` are local names."""
 
@@ -67,7 +72,11 @@ class Graph:
     """The nodes of a document, in the order in which they first stand there."""
 
     def __init__(self, content: Any, vocabularies: dict[str, str], findings: Findings) -> None:
-        """Read parsed JSON; `vocabularies` are the IRIs that count, by the prefix they go under by custom."""
+        """Read parsed JSON; `vocabularies` are the IRIs that count, by the prefix they go under by custom.
+
+        Raises:
+            TranslationError: it holds more than `MAX_NODES` objects.
+        """
         self._vocabularies = vocabularies
         self._findings = findings
         self._by_id: dict[str, Node] = {}
@@ -131,6 +140,8 @@ class Graph:
         name = self._iri(id_.strip(), context) if isinstance(id_, str) and id_.strip() else None
         node = self._by_id.get(name) if name else None
         if node is None:
+            if len(self.nodes) == MAX_NODES:
+                raise TranslationError([Fault("too-many", place[:256], f"more than {MAX_NODES} objects")])
             node = Node(name, place=place[:512] or "/")
             self.nodes.append(node)
             if name:

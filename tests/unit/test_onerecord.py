@@ -274,6 +274,8 @@ def test_floods_end_soon_and_are_told() -> None:
     assert len(found) == 300
     assert "cut" in {one.code for one in found[0].data.native.warnings}
     assert refusal([event() for _ in range(1001)]) == ["too-many"]
+    sea = {"@context": CONTEXT, "@graph": [event(), {"cargo:pieces": [{} for _ in range(100_001)]}]}
+    assert refusal(sea) == ["too-many"]
     circle = {"@context": CONTEXT, "@graph": [event(), CONSIGNMENT | {"cargo:pieces": [{"@id": SHIPMENT}]}]}
     assert read_one(circle).type == "shipment.departed"
     assert time.perf_counter() - started < 10
