@@ -113,7 +113,7 @@ TRANSLATORS: tuple[Translator, ...] = (
     Defra("defra-error", "Defra and HMRC error notifications, SOAP, XML or JSON", "error"),
     Defra(
         "defra-declaration", "Customs declaration of Defra's trade imports API", "request", "decision", "finalisation",
-        "error",
+        "error", xml=False,
     ),
     Defra("defra-ched", "Import notification of IPAFFS (CHED), JSON", "ched", xml=False),
     Defra("defra-gmr", "Goods movement record of GVMS, JSON", "gmr", xml=False),

@@ -23,6 +23,7 @@ _MAX_UNWRAPPING = 3
 _XML_KINDS: dict[str, Kind] = {
     "ALVSClearanceRequest": "request",
     "DecisionNotification": "decision",
+    "DecisionNotificationRequest": "decision",
     "FinalisationNotificationRequest": "finalisation",
     "ALVSErrorNotificationRequest": "error",
     "HMRCErrorNotification": "error",

@@ -39,7 +39,10 @@ _SPECTRA = {
     "Spectrum", "ChannelData", "Calibration", "EnergyCalibration", "FWHMCalibration", "GrossCounts", "EnergyWindows",
     "RadDetectorInformation", "MultimediaData",
 }  # fmt: skip
-_NO_ALARM = {"", "0", "false", "no", "none", "noalarm", "off", "normal", "notspecified", "na", "background"}
+_NO_ALARM = {
+    "", "0", "false", "no", "none", "noalarm", "noalarms", "off", "normal", "notspecified", "na", "background", "ok",
+    "clear", "cleared", "inactive", "disabled", "quiet", "nominal", "notalarmed",
+}  # fmt: skip
 _YES = {"1", "true", "yes", "on", "alarm", "alarmed"}
 # Settings of an alarm are no alarm.
 _SETTING = re.compile(
@@ -222,7 +225,11 @@ def _sentence(
         found.description = said[:512]
     for part in re.split(r"[;,\n]", said[:2000]):
         pair = _PAIR.fullmatch(part)
-        if pair is not None:
+        if pair is not None and "alarm" in pair[1].lower() and name == "Remark":
+            alarm = None if _SETTING.search(pair[1]) else _word(pair[1].lower(), pair[2])
+            if alarm is not None and alarm not in found.alarms and len(found.alarms) < MAX_ALARMS:
+                found.alarms.append(alarm)
+        elif pair is not None:
             _named(pair[1], pair[2], element, found, item, passage, findings)
     for match in _CONTAINER.finditer(said[:2000].upper()):
         number = "".join(match.groups())
@@ -309,6 +316,14 @@ def _alarm(element: Element, origin: Origin) -> Alarm | None:
         moment = read_time(given, origin.zone) if given else None
         return Alarm(_category(said, name), described[:512] if described else None, moment)
     said = text(element) or ""
+    # A number with a unit or a fraction is what an alarm is set to.
+    if element.get("Units") or re.fullmatch(r"[-+]?[0-9]*\.[0-9]+(?:[eE][-+]?[0-9]+)?", said):
+        return None
+    return _word(name, said)
+
+
+def _word(name: str, said: str) -> Alarm | None:
+    """An alarm by its name and a yes or a word; None where the word is that there is none."""
     if fold(said) in _NO_ALARM:
         return None
     return Alarm(_category(said, name), None if fold(said) in _YES else said[:512])

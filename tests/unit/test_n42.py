@@ -204,6 +204,8 @@ def test_what_only_looks_like_a_container_number_in_a_text_joins_nothing(said: s
         ("<Alarms><GammaAlarm>yes</GammaAlarm><NeutronAlarm>no</NeutronAlarm></Alarms>", "gamma"),
         ("<Alarm>Gamma Alarm</Alarm><GammaAlarmThreshold>5</GammaAlarmThreshold>", "gamma"),
         ("<Alarm>speed</Alarm>", "other"),
+        ("<Remark>Alarm = Neutron</Remark>", "neutron"),
+        ("<Remark>Gamma Alarm: yes; Neutron Alarm: no</Remark>", "gamma"),
     ],
 )
 def test_alarms_of_the_older_dialect_are_found_by_their_names(alarms: str, kinds: str) -> None:
@@ -213,7 +215,9 @@ def test_alarms_of_the_older_dialect_are_found_by_their_names(alarms: str, kinds
 
 @pytest.mark.parametrize(
     "alarms", ["<Alarm>none</Alarm>", "<GammaAlarm>false</GammaAlarm>", "<AlarmThreshold>7</AlarmThreshold>",
-               "<AlarmInformation><AlarmType>No Alarm</AlarmType></AlarmInformation>"],
+               "<AlarmInformation><AlarmType>No Alarm</AlarmType></AlarmInformation>", "<AlarmStatus>OK</AlarmStatus>",
+               "<GammaAlarmRate Units='cps'>5</GammaAlarmRate>", "<NeutronAlarmSigma>4.5</NeutronAlarmSigma>",
+               "<Remark>Alarm: none; Alarm threshold: 5</Remark>"],
 )  # fmt: skip
 def test_no_alarm_is_no_alarm(alarms: str) -> None:
     assert [message.type for message in read(portal(alarms=alarms))] == ["shipment.inspected"]
