@@ -10,15 +10,17 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from broker.credentials import write_private
 from broker.disclosures import decoded, encoded, salts_of
 from schemas.errors import ConfigError, Fault, NotFound
+
+# cryptography is slow to load, and most commands verify nothing: it is imported where it is used.
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 _KEY_BYTES = 32
 
@@ -69,6 +71,8 @@ class PublicKey(BaseModel):
 
     def signed(self, content: bytes, signature: bytes) -> bool:
         """Tell whether a signature over this content is by this key, whatever its term."""
+        from cryptography.exceptions import InvalidSignature
+
         try:
             _loaded(self.public).verify(signature, content)
         except InvalidSignature:
@@ -77,7 +81,9 @@ class PublicKey(BaseModel):
 
 
 @functools.lru_cache(maxsize=4096)
-def _loaded(public: str) -> Ed25519PublicKey:
+def _loaded(public: str) -> "Ed25519PublicKey":
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     return Ed25519PublicKey.from_public_bytes(decoded(public))
 
 
@@ -117,6 +123,8 @@ class SigningKey:
     """The private half, which its agency alone has. Never shown: its `repr` is the id."""
 
     def __init__(self, id_: str, seed: bytes) -> None:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
         self.id = id_
         self._seed = seed
         self._private = Ed25519PrivateKey.from_private_bytes(seed)
@@ -129,6 +137,8 @@ class SigningKey:
     @classmethod
     def new(cls, id_: str) -> "SigningKey":
         """Make a key."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
         return cls(id_, Ed25519PrivateKey.generate().private_bytes_raw())
 
     @classmethod
