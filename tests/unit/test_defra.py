@@ -594,6 +594,17 @@ def test_what_only_has_a_name_in_common_is_not_claimed(body: Any) -> None:
     assert all(translator.recognise(document) == 0 for translator in TRANSLATORS)
 
 
+def test_faults_and_warnings_never_repeat_what_the_document_says() -> None:
+    secret = "Zephyrine"
+    content = request(f" {secret}9 ", code=secret).replace("0602109000", secret).replace(">KE<", f">{secret}<")
+    message = read_one(content.replace(MRN, secret).replace("2026-03-01T10", secret).replace("H219", secret))
+    assert warned(message) >= {"blanks", "hs-form", "country", "mrn-form", "time", "check-code"}
+    assert secret not in str(message.data.native)
+    with pytest.raises(TranslationError) as caught:
+        read(decision(item(1, (secret, secret))))
+    assert secret not in str(caught.value)
+
+
 def test_floods_end_soon_and_are_told() -> None:
     flood = decision("".join(item(number, ("H219", "Q")) for number in range(1, 5000)))
     assert len(refusal(flood)) <= 110

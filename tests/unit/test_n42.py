@@ -258,6 +258,13 @@ def test_an_alarm_leaves_as_a_cap_alert_that_says_the_same() -> None:
     assert by_name("cap").write(hold)
 
 
+def test_faults_and_warnings_never_repeat_what_the_document_says() -> None:
+    secret = "Zephyrine"
+    found = read(portal(f"<ContainerNumber>{secret}</ContainerNumber>", "<Alarm>Gamma</Alarm>").replace("00Z", secret))
+    assert warned(found[0]) >= {"container-number", "missing"}
+    assert secret not in str(found[0].data.native)
+
+
 def test_a_document_of_megabytes_is_read_soon() -> None:
     big = modern(alarm("Gamma")).replace("</ChannelData>", "1 " * 2_000_000 + "</ChannelData>")
     many = modern(alarm("Gamma"), more=f"<RadMeasurement>{SPECTRUM * 20_000}</RadMeasurement>")
