@@ -229,14 +229,14 @@ async def _is_ours(management: Management, vhost: str, agency: str) -> bool:
 
 async def _take_back(management: Management, vhost: str, agency: str) -> None:
     """End an agency's rights. Its inboxes and log stay as they are, parked; so does what it had published."""
-    standing = quoted(standing_exchange(agency))
-    try:
-        bindings = await management.get(f"exchanges/{vhost}/{standing}/bindings/destination")
-    except NotFound:
-        bindings = []
-    for binding in bindings:
-        where = f"bindings/{vhost}/e/{quoted(binding['source'])}/e/{standing}/{quoted(binding['properties_key'])}"
-        await management.delete(where)
+    for exchange in (quoted(standing_exchange(agency)), quoted(feed_exchange(agency))):
+        try:
+            bindings = await management.get(f"exchanges/{vhost}/{exchange}/bindings/destination")
+        except NotFound:
+            continue
+        for binding in bindings:
+            where = f"bindings/{vhost}/e/{quoted(binding['source'])}/e/{exchange}/{quoted(binding['properties_key'])}"
+            await management.delete(where)
     await management.delete(f"users/{quoted(agency)}")
     await management.delete(f"exchanges/{vhost}/{quoted(in_exchange(agency))}")
     waiting = 0
