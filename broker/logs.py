@@ -46,6 +46,7 @@ EVENTS: Mapping[str, str] = {
     "feed.missed": "An agency's own queues did not take `count` messages; its inboxes and log have them.",
     "feed.slow": "An agency's own queues hold up what they are sent; for `wait_s` nobody waits for them.",
     "intake.started": "An adapter takes documents over HTTP.",
+    "lane.throttled": "An agency used up its share of the quarantine within the hour; its own lane waits.",
     "ledger.unavailable": "The ledger's database does not answer; messages are held.",
     "library.logged": "A library said something.",
     "message.held": "RabbitMQ did not take what a batch publishes; it is tried again after `wait_s`.",

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from broker.agreements import Agreements
+from broker.allowance import Allowance
 from broker.amqp import Confirmations, Consumer, Delivery, Properties, Publisher, Session, properties
 from broker.credentials import Credentials
 from broker.decision import (
@@ -61,6 +62,8 @@ _FAULTS_HEADER_CHARACTERS = 8000
 # looking was measured to take a tenth of all the time.
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 _SHARES_S = 30.0
+# How often it is said, and looked at anew, that an agency has used its share of the quarantine up.
+_ALLOWANCE_LOOK_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class Broker:
         """Set while every ingress queue is consumed."""
         self._connected = False
         self._served_since: float | None = None
+        self._allowances: dict[str, Allowance] = {}
         # Accepted, but not yet recorded: known to nobody else.
         self._under_way: dict[tuple[str, str], Earlier] = {}
 
@@ -123,6 +127,15 @@ class Broker:
     def agreements_version(self) -> str:
         """The version of the agreements that decide now."""
         return self._agreements.version
+
+    def allowance(self, agency: str) -> Allowance:
+        """Return what an agency may still have quarantined; both of its lanes share it."""
+        found = self._allowances.get(agency)
+        if found is None:
+            limits = self._limits
+            found = Allowance(limits.quarantine_hourly_messages, limits.quarantine_hourly_bytes)
+            self._allowances[agency] = found
+        return found
 
     def stop(self) -> None:
         """Ask for an orderly end; `run` returns when what is under way is finished or `drain_s` is over."""
@@ -248,6 +261,7 @@ class Broker:
         self._limits = settings.limits
         self._agreements = Agreements.of(settings, self._token_secret)
         log.info("agreements.applied", agreements=self._agreements.version, count=len(settings.agreement))
+        self._allowances.clear()
         if (old.agency, old.limits) != (settings.agency, settings.limits):
             self._renewing.set()
 
@@ -408,6 +422,7 @@ class Lane:
                 received = datetime.now(UTC)
                 arrivals = [self._arrival(delivery, received) for delivery in deliveries]
                 await self._broker.decide_held(batch, arrivals)
+                await self._within_allowance(batch)
                 self._publish(batch)
                 task = asyncio.create_task(self._finish(batch, consumer, self._last), name=f"batch {self.queue}")
                 self._last = task
@@ -417,6 +432,18 @@ class Lane:
             finally:
                 if not taken:
                     self._slots.release()
+
+    async def _within_allowance(self, batch: Batch) -> None:
+        """Count what is refused; an agency that sends little else waits here, and nobody with it."""
+        sizes = [len(one.examined.arrival.body) for one in batch.decisions if one.quarantined]
+        if not sizes:
+            return
+        allowance = self._broker.allowance(self._agency)
+        while (wait_s := allowance.wait_s()) > 0:
+            wait_s = min(wait_s, _ALLOWANCE_LOOK_S)
+            log.error("lane.throttled", queue=self.queue, agency=self._agency, wait_s=round(wait_s, 1))
+            await asyncio.sleep(wait_s)
+        allowance.use(len(sizes), sum(sizes))
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
         self._finishing.discard(task)

@@ -106,6 +106,11 @@ class Limits(Section):
     subscription_messages: Count = Field(100_000, description="of an agency's own sub.* queues, oldest dropped")
     subscription_bytes: Count = Field(1024**3, description="the same by size")
     quarantine_messages: Count = Field(1_000_000, description="then refusing waits until somebody repairs")
+    quarantine_bytes: Count = Field(16 * 1024**3, description="the same by size")
+    quarantine_hourly_messages: Count = Field(
+        20_000, description="of one agency; beyond it that agency's lanes wait, so that it cannot fill what is shared"
+    )
+    quarantine_hourly_bytes: Count = Field(1024**3, description="the same by size")
     log_age: Retention = Field("30D", description="how far back an agency can replay its log")
     log_bytes: Count = Field(4 * 1024**3, description="the same by size, for each agency")
     journal_age: Retention = Field("90D", description="how long accepted messages are kept as they came")

@@ -160,7 +160,12 @@ def policies(limits: Limits) -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         "cbm-quarantine": (
             r"^quarantine$",
-            keep | {"max-length": limits.quarantine_messages, "overflow": "reject-publish"},
+            keep
+            | {
+                "max-length": limits.quarantine_messages,
+                "max-length-bytes": limits.quarantine_bytes,
+                "overflow": "reject-publish",
+            },
         ),
         "cbm-log": (r"^log\.", {"max-age": limits.log_age, "max-length-bytes": limits.log_bytes}),
         "cbm-journal": (r"^journal$", {"max-age": limits.journal_age, "max-length-bytes": limits.journal_bytes}),

@@ -647,3 +647,18 @@ async def test_the_time_a_receipt_takes_does_not_tell_whether_an_agency_exists(h
     spread = statistics.quantiles([*took[BORDER], *took["xx.nobody"]], n=4)
     # A difference that could be seen through the noise would be one of the noise's own size.
     assert abs(medians[BORDER] - medians["xx.nobody"]) <= max(spread[2] - spread[0], 0.002), medians
+
+
+async def test_an_agency_that_fills_the_quarantine_waits_alone(house: House) -> None:
+    await house.start(limited(house.settings, quarantine_hourly_messages=10, batch_messages=5))
+    garbage = [alert(BORDER, specversion="0.3") for _ in range(60)]
+    async with logged() as entries:
+        await flood(house, BORDER, "alert", garbage)
+        await until(said(entries, "lane.throttled"))
+        assert {entry["agency"] for entry in entries if entry["event"] == "lane.throttled"} == {BORDER}
+    taken = await house.messages_in("quarantine")
+    assert 10 <= taken <= 20
+    # Nobody else notices; what others have to refuse is refused at once.
+    assert await dispositions(house, CUSTOMS, [alert(CUSTOMS)]) == ["accepted"]
+    assert await dispositions(house, CUSTOMS, [alert(CUSTOMS, specversion="0.3")]) == ["refused"]
+    assert await house.messages_in("quarantine") == taken + 1
