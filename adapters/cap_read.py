@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from adapters import cap_codes as codes
 from adapters import cap_words as words
 from adapters.cap_values import Values
 from adapters.document import Element, Findings, Identifiers, Origin, child, children, local_name, namespace, place_of
@@ -81,6 +82,7 @@ class _Ours:
     zone_assumed: bool = False
     area_given: bool = False
     """The one area is the message's own, though it says no more than a stand-in for its place would."""
+    correlationid: str | None = None
     others: list[NamedValue] = field(default_factory=list)
 
 
@@ -98,7 +100,8 @@ class _Reader:
         alert, values, findings = self.alert, self.values, self.findings
         self._unknown(alert, _ALERT)
         if any(local_name(c) == "Signature" and namespace(c) == words.SIGNATURE for c in alert):
-            findings.warn_at("signature-not-carried", alert, "the XML signature stays with the native document")
+            detail = "signed; the XML signature was not verified and stays with the native document"
+            findings.warn_at("signature-not-verified", alert, detail)
         identifier = self._identifier()
         status = self._required("status", words.STATUSES)
         msg_type = self._required("msgType", words.MSG_TYPES)
@@ -120,8 +123,8 @@ class _Reader:
             return []
         groups = self._groups(infos)
         header_assumed = values.zone_assumed
-        if len(groups) > 1:
-            attributes["correlationid"] = identifier
+        # By it, references to this alert are found again, even where it is several messages.
+        attributes["correlationid"] = identifier
         result: list[Draft] = []
         for number, group in enumerate(groups or [[]], start=1):
             values.zone_assumed = header_assumed
@@ -129,7 +132,7 @@ class _Reader:
             if values.zone_assumed:
                 body["zone_assumed"] = True
             subject = identifier if number == 1 else f"{identifier}#{number}"
-            own = attributes | self._expiry(body, sent)
+            own = attributes | present(correlationid=body.pop("correlationid", None)) | self._expiry(body, sent)
             try:
                 data = Alert(**body)
             except ValidationError as error:
@@ -243,7 +246,7 @@ class _Reader:
         info, values = group[0], self.values
         self._unknown(info, _INFO)
         for resource in children(info, "resource"):
-            self.findings.warn_at("resource-not-carried", resource, "it stays with the native document")
+            values.resource(resource)
         ours = self._parameters(info)
         areas = [area for element in children(info, "area") if (area := self._area(element)) is not None]
         place = self._place(ours, areas)
@@ -271,6 +274,7 @@ class _Reader:
             web=values.web(info, "web"),
             contact=values.line(info, "contact"),
             parameters=ours.others,
+            correlationid=ours.correlationid,
             about=ours.about.as_list(),
             profile=Profile(**ours.profile) if ours.profile else None,
             areas=areas,
@@ -349,8 +353,8 @@ class _Reader:
         """Keep a parameter as one of cbm's fields if it is one; whether it was."""
         name, value = pair.value_name, " ".join(pair.value.split())
         if not name.startswith(words.OURS):
-            scheme = words.REFERENCE_NAMES.get(words.plain(name.rpartition(":")[2]))
-            return scheme is not None and self._refer(ours, scheme, value, None, element)
+            found = codes.reference(self.origin.profile, name)
+            return found is not None and self._refer(ours, found[0], value, found[1], element)
         part, _, issuer = name.removeprefix(words.OURS).partition("@")
         if part in words.SCHEMES:
             return self._refer(ours, part, value, issuer.strip() or None, element)
@@ -360,6 +364,9 @@ class _Reader:
                 ours.place.setdefault(leaf, value)
             else:
                 ours.profile.setdefault(leaf, []).append(value)
+            return True
+        if part == "correlationid" and not issuer and len(value) <= 256 and words.identifier(value) == value:
+            ours.correlationid = value
             return True
         if part == "area-given":
             ours.area_given = value == "true"
@@ -387,7 +394,7 @@ class _Reader:
             return Place(**ours.place)
         for area in areas:
             for code in area.geocode or []:
-                if words.plain(code.value_name.rpartition(":")[2]) in words.LOCODE_NAMES:
+                if codes.is_locode_name(self.origin.profile, code.value_name):
                     if is_locode(locode := normal(code.value)):
                         return Place(locode=locode, country=locode[:2])
                     self.findings.warn_at("locode-form", self.alert, "a geocode UN/LOCODE that is none")

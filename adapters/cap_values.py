@@ -4,6 +4,8 @@ Owns the repairs that need no knowledge of the alert around: blanks, lengths, sp
 decides whether a document is refused.
 """
 
+import base64
+import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
 
@@ -180,3 +182,30 @@ class Values:
             how = "not carried" if found is None else "escaped"
             self.findings.warn_at("web-form", parent, f"not a URI (RFC 3986): {how}", name)
         return found
+
+    def resource(self, resource: Element) -> None:
+        """Say what is not carried, and by what it can be found again in the native document (CAP 1.2, 3.2.3)."""
+        detail, content = "it stays with the native document; nothing is fetched", None
+        held = child(resource, "derefUri")
+        if held is not None:
+            try:
+                content = base64.b64decode("".join("".join(held.itertext()).split()), validate=True)
+                detail = f"it stays with the native document: {summary(content)}"
+            except ValueError:
+                self.findings.warn_at("base64", resource, "not base64 (RFC 4648)", "derefUri")
+        self.findings.warn_at("resource-not-carried", resource, detail)
+        digest = self.peek(resource, "digest")
+        if content and digest is not None and not same_digest(digest, content):
+            self.findings.warn_at("digest-mismatch", resource, "the SHA-1 of derefUri is another", "digest")
+
+
+def same_digest(given: str, content: bytes) -> bool:
+    """Tell whether a SHA-1 (hexadecimal, or in base64 as some write it) is that of the content."""
+    found = hashlib.sha1(content, usedforsecurity=False).digest()
+    given = "".join(given.split())
+    return given.lower() == found.hex() or given == base64.b64encode(found).decode()
+
+
+def summary(content: bytes) -> str:
+    """Return by what a content can be found again: its size and SHA-256."""
+    return f"{len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}"

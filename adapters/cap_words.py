@@ -44,42 +44,7 @@ MSG_OF_TYPE = {"alert.issued": "Alert", "alert.updated": "Update", "alert.cancel
 # Each of cbm's own fields is a parameter of this prefix; CAP 1.2 leaves valueName to the community.
 OURS = "cbm:"
 SCHEMES: tuple[str, ...] = get_args(Scheme)
-# What others call the same references; compared without case, blanks and punctuation.
-REFERENCE_NAMES: dict[str, Scheme] = {
-    "container": "container",
-    "containerid": "container",
-    "containerno": "container",
-    "containernumber": "container",
-    "ucr": "ucr",
-    "ducr": "ucr",
-    "mucr": "ucr",
-    "uniqueconsignmentreference": "ucr",
-    "mrn": "mrn",
-    "movementreferencenumber": "mrn",
-    "lrn": "lrn",
-    "localreferencenumber": "lrn",
-    "certificate": "certificate",
-    "certificateid": "certificate",
-    "certificateno": "certificate",
-    "certificatenumber": "certificate",
-    "phytosanitarycertificate": "certificate",
-    "billoflading": "transport-document",
-    "billofladingnumber": "transport-document",
-    "airwaybill": "transport-document",
-    "transportdocument": "transport-document",
-    "seal": "seal",
-    "sealnumber": "seal",
-}
 PLACE_PARTS = ("locode", "country", "name", "facility")
-LOCODE_NAMES = ("unlocode", "locode")
-
-# EDXL-DE's confidentiality is free text; what is not here counts as AMBER+STRICT.
-CONFIDENTIALITY = {
-    "unclassifiedandnotsensitive": Tlp.CLEAR,
-    "unclassified": Tlp.CLEAR,
-    "notsensitive": Tlp.CLEAR,
-    "public": Tlp.CLEAR,
-}
 
 
 def plain(name: str) -> str:

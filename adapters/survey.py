@@ -29,7 +29,9 @@ _RULES = {
     "not-well-formed": "not well-formed XML",
     "document-type": "a document type declaration, which can carry entities",
     "no-identifier": "nothing in it tells which consignment it is about",
-    "no-alert": "a feed or wrapper without an alert in it",
+    "no-alert": "a feed or wrapper with neither an alert nor a link to one",
+    "link-only": "a feed whose entries only link to alerts; nothing is fetched",
+    "empty-feed": "a feed without entries",
 }
 
 

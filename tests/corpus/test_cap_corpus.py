@@ -24,8 +24,8 @@ SUFFIXES = {".cap", ".xml", ".atom"}
 REFUSED = {
     "xee.cap": "document-type",
     "pelmorex.atom": "not-well-formed",
-    "earthquake_index.atom": "no-alert",
-    "empty_weather_index.atom": "no-alert",
+    "earthquake_index.atom": "link-only",
+    "empty_weather_index.atom": "empty-feed",
     "no_id.atom": "no-alert",
     "no_link.atom": "no-alert",
 }
