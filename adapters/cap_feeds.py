@@ -226,8 +226,9 @@ def _from_entry(entry: Element, fields: list[Element]) -> Element:
         for name, given in (("headline", "title"), ("description", "summary" if atom else "description")):
             if name not in names and (said := _said(entry, given)) is not None:
                 etree.SubElement(info, _tag(name)).text = said
-        if len(area):
-            info.append(area)
+    if len(area):
+        info.append(area)
+    if len(info) or "info" not in names:
         alert.append(info)
     return alert
 
