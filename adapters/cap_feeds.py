@@ -17,7 +17,7 @@ from lxml import etree
 from adapters import cap_codes as codes
 from adapters import cap_words as words
 from adapters.cap_read import Wrapping
-from adapters.cap_values import same_digest, summary
+from adapters.cap_values import content_of, same_digest, summary
 from adapters.document import Document, Element, Findings, child, children, local_name, namespace, parse_xml, place_of
 from adapters.profile import Profile
 from schemas import Tlp
@@ -243,7 +243,7 @@ def _copy(found: Element, name: str, parent: Element) -> None:
 
 def _said(element: Element | None, *names: str) -> str | None:
     found = child(element, *names)
-    return None if found is None else " ".join("".join(found.itertext()).split()) or None
+    return None if found is None else " ".join(content_of(found).split()) or None
 
 
 def _atom_header(entry: Element, names: set[str]) -> Iterator[tuple[str, str]]:

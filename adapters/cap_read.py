@@ -5,7 +5,7 @@ marking, test flag, identifiers and place. Never looks at what the alert was wra
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from adapters import cap_codes as codes
 from adapters import cap_words as words
-from adapters.cap_values import Values
+from adapters.cap_values import Values, content_of
 from adapters.document import Element, Findings, Identifiers, Origin, child, children, local_name, namespace, place_of
 from adapters.translator import Draft
 from schemas import Alert, Tlp
@@ -142,30 +142,29 @@ class _Reader:
         return result
 
     def _identifier(self) -> str | None:
-        place = f"{place_of(self.alert)}/identifier"
         given = self.values.line(self.alert, "identifier", limit=4096)
         found = words.identifier(given) if given else None
         if not found:
+            place = f"{place_of(self.alert)}/identifier"
             self.findings.fault("missing", place, "CAP 1.2, 3.2.1: an alert has an identifier")
             return None
         if found != given:
-            self.findings.warn("identifier-form", place, "blanks, commas, < and & may not stand in it: read without")
+            detail = "blanks, commas, < and & may not stand in it: read without"
+            self.findings.warn_at("identifier-form", self.alert, detail, "identifier")
         if len(found) > 240:
+            place = f"{place_of(self.alert)}/identifier"
             self.findings.fault("too-long", place, "an identifier of more than 240 characters")
             return None
         return found
 
     def _required(self, name: str, known: Sequence[str]) -> str | None:
-        place = f"{place_of(self.alert)}/{name}"
         given = self.values.line(self.alert, name)
-        if given is None:
-            self.findings.fault("missing", place, f"CAP 1.2, 3.2.1: one of {', '.join(known)}")
-            return None
-        found = words.word(given, known)
+        found = words.word(given, known) if given is not None else None
         if found is None:
-            self.findings.fault("not-in-list", place, f"CAP 1.2, 3.2.1: one of {', '.join(known)}")
+            code, place = "missing" if given is None else "not-in-list", f"{place_of(self.alert)}/{name}"
+            self.findings.fault(code, place, f"CAP 1.2, 3.2.1: one of {', '.join(known)}")
         elif found != given:
-            self.findings.warn("spelling", place, f"read as {found}")
+            self.findings.warn_at("spelling", self.alert, f"read as {found}", name)
         return found
 
     def _header(self) -> dict[str, Any]:
@@ -196,7 +195,7 @@ class _Reader:
 
     def _confidentiality(self, header: dict[str, Any]) -> dict[str, Any]:
         """Take the marking out of scope, restriction, codes and wrapper; where they differ, the strictest holds."""
-        place, scope = f"{place_of(self.alert)}/scope", header["scope"]
+        scope = header["scope"]
         codes = header.pop("code", [])
         if kept := [code for code in codes if not words.is_marking(code)]:
             header["code"] = kept
@@ -210,15 +209,19 @@ class _Reader:
         marking = words.strictest([_FLOOR[scope], *explicit]) if explicit else _IMPLIED[scope]
         marking = words.strictest([marking, *self.wrapping.markings])
         if marking is Tlp.RED and not recipients:
-            self.findings.warn("recipients-unknown", place, "nobody can be named as its recipient: AMBER+STRICT")
+            detail = "nobody can be named as its recipient: AMBER+STRICT"
+            self.findings.warn_at("recipients-unknown", self.alert, detail, "scope")
             marking = Tlp.AMBER_STRICT
         if scope == "Public" and marking is not Tlp.CLEAR:
-            self.findings.warn("scope-raised", place, f"Public, and elsewhere marked {marking}: read as Restricted")
+            detail = f"Public, and elsewhere marked {marking}: read as Restricted"
+            self.findings.warn_at("scope-raised", self.alert, detail, "scope")
             header["scope"] = "Restricted"
         return present(tlp=marking.value, recipients=" ".join(recipients))
 
-    def _groups(self, infos: Iterable[Element]) -> list[list[Element]]:
+    def _groups(self, infos: Sequence[Element]) -> list[list[Element]]:
         """Put info blocks together that say the same event in different languages."""
+        if len(infos) == 1:
+            return [[infos[0]]]
         groups: list[tuple[Any, set[str], list[Element]]] = []
         for info in infos:
             language = (self.values.peek(info, "language") or words.DEFAULT_LANGUAGE).lower()
@@ -426,11 +429,11 @@ def _fingerprint(info: Element) -> Any:
     """What stays the same when an info block is said in another language: no text, no name."""
 
     def all_of(element: Element, name: str) -> tuple[str, ...]:
-        return tuple(" ".join("".join(c.itertext()).split()) for c in children(element, name))
+        return tuple([" ".join(content_of(c).split()) for c in children(element, name)])
 
     def codes(element: Element, name: str) -> tuple[str, ...]:
         values = [value for pair in children(element, name) if (value := child(pair, "value")) is not None]
-        return tuple(sorted("".join(value.itertext()) for value in values))
+        return tuple(sorted([content_of(value) for value in values]))
 
     areas = children(info, "area")
     shapes = tuple((all_of(area, "polygon"), all_of(area, "circle")) for area in areas)

@@ -6,7 +6,7 @@ of polygons, lists and web addresses. Never touches an element.
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import get_args
 from urllib.parse import quote
 
@@ -49,11 +49,13 @@ PLACE_PARTS = ("locode", "country", "name", "facility")
 
 def plain(name: str) -> str:
     """Return a name as names are compared: lower case, letters and digits only."""
-    return "".join(character for character in name.lower() if character.isalnum())
+    return "".join(filter(str.isalnum, name.lower()))
 
 
-def word(value: str, words: Iterable[str]) -> str | None:
+def word(value: str, words: Sequence[str]) -> str | None:
     """Return the word of a list that a text means, whatever its case; None where it means none."""
+    if value in words:
+        return value
     wanted = plain(value)
     wanted = plain(FORMER_WORDS.get(wanted, wanted))
     return next((known for known in words if plain(known) == wanted), None)
