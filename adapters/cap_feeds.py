@@ -7,7 +7,7 @@ follows a link: an entry that only points at an alert is told as such.
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -18,7 +18,18 @@ from adapters import cap_codes as codes
 from adapters import cap_words as words
 from adapters.cap_read import Wrapping
 from adapters.cap_values import content_of, same_digest, summary
-from adapters.document import Document, Element, Findings, child, children, local_name, namespace, parse_xml, place_of
+from adapters.document import (
+    MAX_WARNINGS,
+    Document,
+    Element,
+    Findings,
+    child,
+    children,
+    local_name,
+    namespace,
+    parse_xml,
+    place_of,
+)
 from adapters.profile import Profile
 from schemas import Tlp
 from schemas.codes import AGENCY_PATTERN
@@ -122,23 +133,32 @@ def _decoded(host: Element, text: str, findings: Findings) -> bytes | None:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        findings.fault("base64", place_of(host), "not base64 (RFC 4648)")
+        _refuse(host, [Fault("base64", "", "not base64 (RFC 4648)")], findings)
         return None
+
+
+def _refuse(host: Element, faults: Sequence[Fault], findings: Findings) -> None:
+    """Note what is wrong with a text; as with warnings, places are only worked out for as many as people read."""
+    if len(findings.faults) < MAX_WARNINGS:
+        place = place_of(host)
+        for one in faults:
+            findings.fault(one.code, f"{place} > {one.pointer}" if one.pointer else place, one.detail)
+    elif findings.faults[-1].code != "more-faults":
+        findings.fault("more-faults", "", "further entries are not told")
 
 
 def _embedded(host: Element, content: bytes, findings: Findings, wrapping: Wrapping) -> Iterator[Found]:
     """Yield the alerts of a document within a document, parsed under the same limits."""
-    place = place_of(host)
     try:
         root = parse_xml(content)
     except TranslationError as error:
-        findings.faults += [Fault(one.code, f"{place} > {one.pointer}", one.detail) for one in error.faults]
+        _refuse(host, error.faults, findings)
         return
-    none = True
+    place = ""
     for alert in _outermost(root):
-        none = False
+        place = place or place_of(host)
         yield Found(alert, wrapping, place)
-    if none:
+    if not place:
         findings.warn_at("no-alert", host, "a document within the document that is no CAP alert")
 
 

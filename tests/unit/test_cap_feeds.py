@@ -244,5 +244,7 @@ def test_a_flood_within_a_wrapper_ends_soon() -> None:
     with pytest.raises(TranslationError) as refused:
         CAP.read(Document(rss(entries)), Origin("kr.border", datetime(2026, 3, 2, tzinfo=UTC)))
     assert refused.value.faults[0].code == "too-many"
+    broken = "<item><description>&lt;alert&gt;</description></item>" * 50_000
+    assert codes(rss(broken))[100:] == ["more-faults"]
     nested = "<contentObject>" * 90 + alert(info()).decode() + "</contentObject>" * 90
     assert len(read(distribution(nested))) == 1
