@@ -1,28 +1,29 @@
 """OASIS CAP: alerts of other warning services in, alerts and consignment notices for officers out.
 
-Owns what is read as CAP: 1.0, 1.1 and 1.2 in whatever namespace, bare or in anything around it (cap_feed);
-writes CAP 1.2 (cap_write). Never follows a link: an index that only points at alerts is refused.
+Owns what becomes of a document of several alerts (where they hide: cap_feeds; what they say: cap_read).
+Reads CAP 1.0, 1.1 and 1.2 in whatever namespace, writes CAP 1.2 (cap_write). Never follows a link: an index
+that only points at alerts is refused.
 """
 
-from adapters import cap_words as words
-from adapters.cap_feed import ATOM, CAP_NAMESPACES, DISTRIBUTIONS, alerts, is_cap, root_of
-from adapters.cap_read import Wrapping, read_alert
+from adapters.cap_feeds import ATOM, CAP_NAMESPACES, find_alerts, is_cap, is_distribution
+from adapters.cap_read import read_alert
+from adapters.cap_repair import root_of
 from adapters.cap_write import write_alert
 from adapters.document import (
+    MAX_WARNINGS,
     Document,
     Element,
     Findings,
     Origin,
+    child,
     children,
-    descendants,
     local_name,
     namespace,
     place_of,
-    text,
 )
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
-from schemas import Message, Tlp
+from schemas import Message
 from schemas.errors import Fault, TranslationError
 
 # The largest national feeds hold some hundreds.
@@ -33,7 +34,7 @@ class Cap:
     """Translates between CAP and cbm; see docs/FORMATS.md for what becomes what."""
 
     name = "cap"
-    title = "OASIS Common Alerting Protocol 1.2 (reads 1.0, 1.1, Atom, RSS and EDXL-DE around it)"
+    title = "OASIS Common Alerting Protocol 1.2 (reads 1.0, 1.1, Atom and EDXL-DE 1.0 around it)"
     can_read = True
     can_write = True
     suffix = ".xml"
@@ -43,7 +44,7 @@ class Cap:
         if not document.looks_like_xml:
             return 0.0
         try:
-            root = document.xml
+            root = root_of(document, Findings())
         except TranslationError:
             return 0.6 if any(ns.encode() in document.content[:4096] for ns in CAP_NAMESPACES) else 0.0
         kind, inside = local_name(root), next(root.iter("{*}alert"), None) is not None
@@ -51,14 +52,14 @@ class Cap:
             if is_cap(namespace(root)):
                 return 1.0
             return 0.8 if children(root, "identifier") or children(root, "msgType") else 0.2
-        if kind in DISTRIBUTIONS:
+        if is_distribution(root):
             return 0.95 if inside else 0.5
-        # An alert that stands in a feed as text names its own space there.
-        named = any(ns.encode() in document.content for ns in CAP_NAMESPACES)
+        # Escaped, an alert still names its namespace.
+        told = inside or _has_cap(root) or any(ns.encode() in document.content for ns in CAP_NAMESPACES)
         if kind in ("feed", "entry") and namespace(root) == ATOM:
-            return 0.95 if inside or named or any(is_cap(namespace(e)) for e in root.iter("{*}*")) else 0.5
-        if kind == "rss":
-            return 0.9 if inside or named else 0.0
+            return 0.95 if told else 0.5
+        if kind in ("rss", "RDF") and child(root, "channel") is not None:
+            return 0.95 if told else 0.5 if any(is_cap(u) for u in root.nsmap.values()) else 0.2
         if kind == "alerts":
             return 0.9 if inside else 0.5
         return 0.7 if any(is_cap(namespace(e)) for e in root.iter("{*}alert")) else 0.0
@@ -71,53 +72,43 @@ class Cap:
         """
         findings = Findings()
         root = root_of(document, findings)
-        wrapping = _wrapping(root, findings)
         drafts: list[Draft] = []
         faults: list[Fault] = []
-        found = 0
-        for alert in alerts(root, findings):
-            found += 1
-            if found > MAX_ALERTS:
+        for count, found in enumerate(find_alerts(root, findings, origin.profile), start=1):
+            if count > MAX_ALERTS:
                 raise TranslationError([Fault("too-many", place_of(root), f"more than {MAX_ALERTS} alerts")])
-            own = Findings(warnings=findings.warnings)
-            drafts += read_alert(alert, origin, own, wrapping)
+            own = Findings(warnings=[] if found.inside else findings.warnings)
+            drafts += read_alert(found.alert, origin, own, found.wrapping)
+            if found.inside:
+                for one in own.warnings:
+                    findings.warn(one.code, f"{found.inside} > {one.pointer}", one.detail)
+                own.faults = [Fault(one.code, f"{found.inside} > {one.pointer}", one.detail) for one in own.faults]
             faults += own.faults
+        faults += findings.faults
         if drafts:
             for fault in faults:
                 findings.warn("alert-not-read", fault.pointer, f"{fault.code}: {fault.detail}")
             return Reading(tuple(drafts), tuple(findings.warnings))
-        if not found:
-            faults.append(Fault("no-alert", place_of(root), "holds no CAP alert, at most links to some"))
-        raise TranslationError(faults)
+        raise TranslationError(faults or _without_alert(root, findings))
 
     def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Write one CAP 1.2 alert."""
-        return write_alert(message)
+        return write_alert(message, profile)
 
 
-def _wrapping(root: Element, findings: Findings) -> Wrapping:
-    """Read what EDXL-DE says of its content: confidentiality, status, addressees."""
-    if local_name(root) not in DISTRIBUTIONS:
-        return Wrapping()
-    markings: list[Tlp] = []
-    for name in ("combinedConfidentiality", "CombinedConfidentiality", "confidentiality", "Confidentiality"):
-        for element in descendants(root, name):
-            said = "".join(element.itertext())
-            marking = words.marking_in(said) or words.CONFIDENTIALITY.get(words.plain(said))
-            if marking is None:
-                findings.warn_at("confidentiality", element, "not a known marking: AMBER+STRICT, the safe side")
-            markings.append(marking or Tlp.AMBER_STRICT)
-    addressed = [
-        "".join(value.itertext()).strip().lower()
-        for address in descendants(root, "explicitAddress")
-        for value in children(address, "explicitAddressValue")
-    ]
-    status = text(root, "distributionStatus")
-    return Wrapping(
-        markings=tuple(markings),
-        recipients=tuple(addressed),
-        test=status is not None and words.word(status, ("Test", "Exercise")) is not None,
-    )
+def _has_cap(root: Element) -> bool:
+    return any(is_cap(namespace(element)) for element in root.iter("{*}*"))
+
+
+def _without_alert(root: Element, findings: Findings) -> list[Fault]:
+    """Say why a document holds no alert: it has no entries, they only link to alerts, or there is nothing in it."""
+    said = [one for one in findings.warnings if one.code in ("link-only", "no-alert")]
+    if said:
+        cut = [Fault("more-faults", "", "further entries are not told")] if len(said) == MAX_WARNINGS else []
+        return [Fault(one.code, one.pointer or "", one.detail) for one in said] + cut
+    if local_name(root) in ("feed", "rss", "RDF", "alerts"):
+        return [Fault("empty-feed", place_of(root), "a feed without entries: no alert is in force")]
+    return [Fault("no-alert", place_of(root), "holds no CAP alert")]
 
 
 TRANSLATORS: tuple[Translator, ...] = (Cap(),)

@@ -5,15 +5,16 @@ marking, test flag, identifiers and place. Never looks at what the alert was wra
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
+from adapters import cap_codes as codes
 from adapters import cap_words as words
-from adapters.cap_values import Values
+from adapters.cap_values import Values, content_of
 from adapters.document import Element, Findings, Identifiers, Origin, child, children, local_name, namespace, place_of
 from adapters.translator import Draft
 from schemas import Alert, Tlp
@@ -81,6 +82,7 @@ class _Ours:
     zone_assumed: bool = False
     area_given: bool = False
     """The one area is the message's own, though it says no more than a stand-in for its place would."""
+    correlationid: str | None = None
     others: list[NamedValue] = field(default_factory=list)
 
 
@@ -98,7 +100,8 @@ class _Reader:
         alert, values, findings = self.alert, self.values, self.findings
         self._unknown(alert, _ALERT)
         if any(local_name(c) == "Signature" and namespace(c) == words.SIGNATURE for c in alert):
-            findings.warn_at("signature-not-carried", alert, "the XML signature stays with the native document")
+            detail = "signed; the XML signature was not verified and stays with the native document"
+            findings.warn_at("signature-not-verified", alert, detail)
         identifier = self._identifier()
         status = self._required("status", words.STATUSES)
         msg_type = self._required("msgType", words.MSG_TYPES)
@@ -120,8 +123,8 @@ class _Reader:
             return []
         groups = self._groups(infos)
         header_assumed = values.zone_assumed
-        if len(groups) > 1:
-            attributes["correlationid"] = identifier
+        # By it, references to this alert are found again, even where it is several messages.
+        attributes["correlationid"] = identifier
         result: list[Draft] = []
         for number, group in enumerate(groups or [[]], start=1):
             values.zone_assumed = header_assumed
@@ -129,7 +132,7 @@ class _Reader:
             if values.zone_assumed:
                 body["zone_assumed"] = True
             subject = identifier if number == 1 else f"{identifier}#{number}"
-            own = attributes | self._expiry(body, sent)
+            own = attributes | present(correlationid=body.pop("correlationid", None)) | self._expiry(body, sent)
             try:
                 data = Alert(**body)
             except ValidationError as error:
@@ -139,30 +142,29 @@ class _Reader:
         return result
 
     def _identifier(self) -> str | None:
-        place = f"{place_of(self.alert)}/identifier"
         given = self.values.line(self.alert, "identifier", limit=4096)
         found = words.identifier(given) if given else None
         if not found:
+            place = f"{place_of(self.alert)}/identifier"
             self.findings.fault("missing", place, "CAP 1.2, 3.2.1: an alert has an identifier")
             return None
         if found != given:
-            self.findings.warn("identifier-form", place, "blanks, commas, < and & may not stand in it: read without")
+            detail = "blanks, commas, < and & may not stand in it: read without"
+            self.findings.warn_at("identifier-form", self.alert, detail, "identifier")
         if len(found) > 240:
+            place = f"{place_of(self.alert)}/identifier"
             self.findings.fault("too-long", place, "an identifier of more than 240 characters")
             return None
         return found
 
     def _required(self, name: str, known: Sequence[str]) -> str | None:
-        place = f"{place_of(self.alert)}/{name}"
         given = self.values.line(self.alert, name)
-        if given is None:
-            self.findings.fault("missing", place, f"CAP 1.2, 3.2.1: one of {', '.join(known)}")
-            return None
-        found = words.word(given, known)
+        found = words.word(given, known) if given is not None else None
         if found is None:
-            self.findings.fault("not-in-list", place, f"CAP 1.2, 3.2.1: one of {', '.join(known)}")
+            code, place = "missing" if given is None else "not-in-list", f"{place_of(self.alert)}/{name}"
+            self.findings.fault(code, place, f"CAP 1.2, 3.2.1: one of {', '.join(known)}")
         elif found != given:
-            self.findings.warn("spelling", place, f"read as {found}")
+            self.findings.warn_at("spelling", self.alert, f"read as {found}", name)
         return found
 
     def _header(self) -> dict[str, Any]:
@@ -193,7 +195,7 @@ class _Reader:
 
     def _confidentiality(self, header: dict[str, Any]) -> dict[str, Any]:
         """Take the marking out of scope, restriction, codes and wrapper; where they differ, the strictest holds."""
-        place, scope = f"{place_of(self.alert)}/scope", header["scope"]
+        scope = header["scope"]
         codes = header.pop("code", [])
         if kept := [code for code in codes if not words.is_marking(code)]:
             header["code"] = kept
@@ -207,15 +209,19 @@ class _Reader:
         marking = words.strictest([_FLOOR[scope], *explicit]) if explicit else _IMPLIED[scope]
         marking = words.strictest([marking, *self.wrapping.markings])
         if marking is Tlp.RED and not recipients:
-            self.findings.warn("recipients-unknown", place, "nobody can be named as its recipient: AMBER+STRICT")
+            detail = "nobody can be named as its recipient: AMBER+STRICT"
+            self.findings.warn_at("recipients-unknown", self.alert, detail, "scope")
             marking = Tlp.AMBER_STRICT
         if scope == "Public" and marking is not Tlp.CLEAR:
-            self.findings.warn("scope-raised", place, f"Public, and elsewhere marked {marking}: read as Restricted")
+            detail = f"Public, and elsewhere marked {marking}: read as Restricted"
+            self.findings.warn_at("scope-raised", self.alert, detail, "scope")
             header["scope"] = "Restricted"
         return present(tlp=marking.value, recipients=" ".join(recipients))
 
-    def _groups(self, infos: Iterable[Element]) -> list[list[Element]]:
+    def _groups(self, infos: Sequence[Element]) -> list[list[Element]]:
         """Put info blocks together that say the same event in different languages."""
+        if len(infos) == 1:
+            return [[infos[0]]]
         groups: list[tuple[Any, set[str], list[Element]]] = []
         for info in infos:
             language = (self.values.peek(info, "language") or words.DEFAULT_LANGUAGE).lower()
@@ -243,7 +249,7 @@ class _Reader:
         info, values = group[0], self.values
         self._unknown(info, _INFO)
         for resource in children(info, "resource"):
-            self.findings.warn_at("resource-not-carried", resource, "it stays with the native document")
+            values.resource(resource)
         ours = self._parameters(info)
         areas = [area for element in children(info, "area") if (area := self._area(element)) is not None]
         place = self._place(ours, areas)
@@ -271,6 +277,7 @@ class _Reader:
             web=values.web(info, "web"),
             contact=values.line(info, "contact"),
             parameters=ours.others,
+            correlationid=ours.correlationid,
             about=ours.about.as_list(),
             profile=Profile(**ours.profile) if ours.profile else None,
             areas=areas,
@@ -349,8 +356,8 @@ class _Reader:
         """Keep a parameter as one of cbm's fields if it is one; whether it was."""
         name, value = pair.value_name, " ".join(pair.value.split())
         if not name.startswith(words.OURS):
-            scheme = words.REFERENCE_NAMES.get(words.plain(name.rpartition(":")[2]))
-            return scheme is not None and self._refer(ours, scheme, value, None, element)
+            found = codes.reference(self.origin.profile, name)
+            return found is not None and self._refer(ours, found[0], value, found[1], element)
         part, _, issuer = name.removeprefix(words.OURS).partition("@")
         if part in words.SCHEMES:
             return self._refer(ours, part, value, issuer.strip() or None, element)
@@ -360,6 +367,9 @@ class _Reader:
                 ours.place.setdefault(leaf, value)
             else:
                 ours.profile.setdefault(leaf, []).append(value)
+            return True
+        if part == "correlationid" and not issuer and len(value) <= 256 and words.identifier(value) == value:
+            ours.correlationid = value
             return True
         if part == "area-given":
             ours.area_given = value == "true"
@@ -387,7 +397,7 @@ class _Reader:
             return Place(**ours.place)
         for area in areas:
             for code in area.geocode or []:
-                if words.plain(code.value_name.rpartition(":")[2]) in words.LOCODE_NAMES:
+                if codes.is_locode_name(self.origin.profile, code.value_name):
                     if is_locode(locode := normal(code.value)):
                         return Place(locode=locode, country=locode[:2])
                     self.findings.warn_at("locode-form", self.alert, "a geocode UN/LOCODE that is none")
@@ -419,11 +429,11 @@ def _fingerprint(info: Element) -> Any:
     """What stays the same when an info block is said in another language: no text, no name."""
 
     def all_of(element: Element, name: str) -> tuple[str, ...]:
-        return tuple(" ".join("".join(c.itertext()).split()) for c in children(element, name))
+        return tuple([" ".join(content_of(c).split()) for c in children(element, name)])
 
     def codes(element: Element, name: str) -> tuple[str, ...]:
         values = [value for pair in children(element, name) if (value := child(pair, "value")) is not None]
-        return tuple(sorted("".join(value.itertext()) for value in values))
+        return tuple(sorted([content_of(value) for value in values]))
 
     areas = children(info, "area")
     shapes = tuple((all_of(area, "polygon"), all_of(area, "circle")) for area in areas)

@@ -4,6 +4,8 @@ Owns the repairs that need no knowledge of the alert around: blanks, lengths, sp
 decides whether a document is refused.
 """
 
+import base64
+import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
 
@@ -26,13 +28,13 @@ class Values:
     def peek(self, parent: Element, name: str) -> str | None:
         """Return the text of a child on one line, and note nothing about it."""
         found = child(parent, name)
-        return None if found is None else " ".join("".join(found.itertext()).split()) or None
+        return None if found is None else " ".join(content_of(found).split()) or None
 
     def _text(self, element: Element) -> str:
         if len(element):
             self.findings.warn_at("markup", element, "elements within a text: only their text is read")
-        text = "".join(element.itertext())
-        if not text.strip():
+        text = content_of(element)
+        if not text or text.isspace():
             self.findings.warn_at("empty-element", element, "an element without content: passed over")
         return text
 
@@ -61,7 +63,7 @@ class Values:
 
     def joined(self, parent: Element, name: str) -> str | None:
         """Return the texts of all children of that name as one."""
-        return " ".join(" ".join(self._text(element).split()) for element in children(parent, name)) or None
+        return " ".join([" ".join(self._text(element).split()) for element in children(parent, name)]) or None
 
     def items(self, parent: Element, name: str) -> list[str]:
         """Return a list that stands in one element with blanks between (CAP 1.2, addresses and incidents)."""
@@ -128,7 +130,7 @@ class Values:
         return [
             pair
             for name, value in zip(names, values, strict=False)
-            for pair in self._pair(element, "".join(name.itertext()), "".join(value.itertext()))
+            for pair in self._pair(element, content_of(name), content_of(value))
         ]
 
     def _pair(self, element: Element, name: str, value: str) -> list[NamedValue]:
@@ -180,3 +182,35 @@ class Values:
             how = "not carried" if found is None else "escaped"
             self.findings.warn_at("web-form", parent, f"not a URI (RFC 3986): {how}", name)
         return found
+
+    def resource(self, resource: Element) -> None:
+        """Say what is not carried, and by what it can be found again in the native document (CAP 1.2, 3.2.3)."""
+        detail, content = "it stays with the native document; nothing is fetched", None
+        held = child(resource, "derefUri")
+        if held is not None:
+            try:
+                content = base64.b64decode("".join("".join(held.itertext()).split()), validate=True)
+                detail = f"it stays with the native document: {summary(content)}"
+            except ValueError:
+                self.findings.warn_at("base64", resource, "not base64 (RFC 4648)", "derefUri")
+        self.findings.warn_at("resource-not-carried", resource, detail)
+        digest = self.peek(resource, "digest")
+        if content and digest is not None and not same_digest(digest, content):
+            self.findings.warn_at("digest-mismatch", resource, "the SHA-1 of derefUri is another", "digest")
+
+
+def content_of(element: Element) -> str:
+    """Return all text in an element; most have no other content, and are asked for thousands of times."""
+    return "".join(element.itertext()) if len(element) else element.text or ""
+
+
+def same_digest(given: str, content: bytes) -> bool:
+    """Tell whether a SHA-1 (hexadecimal, or in base64 as some write it) is that of the content."""
+    found = hashlib.sha1(content, usedforsecurity=False).digest()
+    given = "".join(given.split())
+    return given.lower() == found.hex() or given == base64.b64encode(found).decode()
+
+
+def summary(content: bytes) -> str:
+    """Return by what a content can be found again: its size and SHA-256."""
+    return f"{len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}"

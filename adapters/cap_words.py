@@ -6,7 +6,7 @@ of polygons, lists and web addresses. Never touches an element.
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import get_args
 from urllib.parse import quote
 
@@ -44,51 +44,18 @@ MSG_OF_TYPE = {"alert.issued": "Alert", "alert.updated": "Update", "alert.cancel
 # Each of cbm's own fields is a parameter of this prefix; CAP 1.2 leaves valueName to the community.
 OURS = "cbm:"
 SCHEMES: tuple[str, ...] = get_args(Scheme)
-# What others call the same references; compared without case, blanks and punctuation.
-REFERENCE_NAMES: dict[str, Scheme] = {
-    "container": "container",
-    "containerid": "container",
-    "containerno": "container",
-    "containernumber": "container",
-    "ucr": "ucr",
-    "ducr": "ucr",
-    "mucr": "ucr",
-    "uniqueconsignmentreference": "ucr",
-    "mrn": "mrn",
-    "movementreferencenumber": "mrn",
-    "lrn": "lrn",
-    "localreferencenumber": "lrn",
-    "certificate": "certificate",
-    "certificateid": "certificate",
-    "certificateno": "certificate",
-    "certificatenumber": "certificate",
-    "phytosanitarycertificate": "certificate",
-    "billoflading": "transport-document",
-    "billofladingnumber": "transport-document",
-    "airwaybill": "transport-document",
-    "transportdocument": "transport-document",
-    "seal": "seal",
-    "sealnumber": "seal",
-}
 PLACE_PARTS = ("locode", "country", "name", "facility")
-LOCODE_NAMES = ("unlocode", "locode")
-
-# EDXL-DE's confidentiality is free text; what is not here counts as AMBER+STRICT.
-CONFIDENTIALITY = {
-    "unclassifiedandnotsensitive": Tlp.CLEAR,
-    "unclassified": Tlp.CLEAR,
-    "notsensitive": Tlp.CLEAR,
-    "public": Tlp.CLEAR,
-}
 
 
 def plain(name: str) -> str:
     """Return a name as names are compared: lower case, letters and digits only."""
-    return "".join(character for character in name.lower() if character.isalnum())
+    return "".join(filter(str.isalnum, name.lower()))
 
 
-def word(value: str, words: Iterable[str]) -> str | None:
+def word(value: str, words: Sequence[str]) -> str | None:
     """Return the word of a list that a text means, whatever its case; None where it means none."""
+    if value in words:
+        return value
     wanted = plain(value)
     wanted = plain(FORMER_WORDS.get(wanted, wanted))
     return next((known for known in words if plain(known) == wanted), None)

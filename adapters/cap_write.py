@@ -5,16 +5,17 @@ emits is valid under cap12.xsd whatever the message holds, and the same bytes ev
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from lxml import etree
 
+from adapters import cap_codes as codes
 from adapters import cap_words as words
 from adapters.cap_read import stand_in_area
 from adapters.document import xml_text
+from adapters.profile import NEUTRAL, Profile
 from schemas import Alert, AlertMessage, Message, Shipment, ShipmentMessage, Tlp
 from schemas.alert import INFO_REQUIRED, Area, NamedValue, Translation
 from schemas.errors import Fault, TranslationError
@@ -28,40 +29,18 @@ _SCOPE_OF = {
 _IMPLIED = {"Public": Tlp.CLEAR, "Restricted": Tlp.AMBER_STRICT, "Private": Tlp.RED}
 
 
-@dataclass(frozen=True, slots=True)
-class _Notice:
-    """How a shipment event reads as an alert."""
-
-    event: str
-    severity: str
-    response: str
-    urgency: str = "Expected"
-
-
-# What an officer at the border acts on or is no longer to act on; everything else is no alert.
-_NOTICES = {
-    "shipment.selected-for-scan": _Notice("Consignment selected for scan", "Minor", "Execute"),
-    "shipment.selected-for-inspection": _Notice("Consignment selected for inspection", "Minor", "Execute"),
-    "shipment.held": _Notice("Consignment held", "Minor", "Execute"),
-    "shipment.refused": _Notice("Consignment refused", "Minor", "Execute"),
-    "shipment.resealed": _Notice("Consignment resealed", "Minor", "Assess"),
-    "shipment.inspected": _Notice("Consignment inspected", "Unknown", "Monitor", "Past"),
-    "shipment.released": _Notice("Consignment released", "Unknown", "AllClear", "Past"),
-}
-
-
-def write_alert(message: Message) -> bytes:
-    """Write a message as one CAP 1.2 alert.
+def write_alert(message: Message, profile: Profile = NEUTRAL) -> bytes:
+    """Write a message as one CAP 1.2 alert; the profile has the words for shipment events.
 
     Raises:
         TranslationError: a receipt, or a shipment event that is no matter for border security.
     """
     if isinstance(message, AlertMessage):
         root = _alert(message)
-    elif isinstance(message, ShipmentMessage) and message.type in _NOTICES:
-        root = _notice(message, _NOTICES[message.type])
+    elif isinstance(message, ShipmentMessage) and (notice := codes.notice(profile, message.type)) is not None:
+        root = _notice(message, notice)
     else:
-        detail = f"CAP says alerts and {', '.join(sorted(_NOTICES))}; not {message.type}"
+        detail = f"CAP says alerts and {', '.join(codes.noticed(profile))}; not {message.type}"
         raise TranslationError([Fault("not-expressible", "/type", detail)])
     etree.indent(root)
     content: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
@@ -156,13 +135,17 @@ def _alert(message: AlertMessage) -> Any:
     }  # fmt: skip
     root = _root(message, header, words.identifier(xml_text(message.subject)) or "_")
     if _has_info(data):
-        _info(root, data, None)
+        kept = words.identifier(message.correlationid or "")
+        together = (
+            message.correlationid if kept not in ("", message.subject) and kept == message.correlationid else None
+        )
+        _info(root, data, None, together)
         # A second block in one language would read as a second event.
         said = {_language(data.language or words.DEFAULT_LANGUAGE).lower()}
         for translation in data.translations or []:
             if _language(translation.language).lower() not in said:
                 said.add(_language(translation.language).lower())
-                _info(root, data, translation)
+                _info(root, data, translation, together)
     return root
 
 
@@ -181,7 +164,7 @@ def _has_info(data: Alert) -> bool:
     return any(getattr(data, name) not in (None, []) for name in type(data).model_fields if name not in _OUTSIDE_INFO)
 
 
-def _info(root: Any, data: Alert, translation: Translation | None) -> None:
+def _info(root: Any, data: Alert, translation: Translation | None, correlationid: str | None) -> None:
     """Write one info block; a translation repeats all that is not text, as CAP 1.2, 3.2.2 has it."""
     writer = _Writer(root).inside("info")
     texts = translation or data
@@ -207,6 +190,8 @@ def _info(root: Any, data: Alert, translation: Translation | None) -> None:
     writer.add("contact", data.contact)
     writer.pairs("parameter", data.parameters or [])
     writer.pairs("parameter", _ours(data))
+    if correlationid is not None:
+        writer.pairs("parameter", [_own("correlationid", correlationid)])
     areas = data.areas or ([stand_in_area(data.place)] if data.place else [])
     for area in areas:
         _area(writer.inside("area"), area)
@@ -248,15 +233,15 @@ def _area(writer: _Writer, area: Area) -> None:
             writer.add(name, format(Decimal(repr(number)), "f"))
 
 
-def _notice(message: ShipmentMessage, notice: _Notice) -> Any:
+def _notice(message: ShipmentMessage, notice: codes.Notice) -> Any:
     """Write a shipment event as an alert of its own; its references travel as parameters."""
     data = message.data
     header = {"status": "Actual", "msg_type": "Alert", "source": f"cbm {message.type}"}
     root = _root(message, header, words.identifier(f"{message.source}:{xml_text(message.id)}"))
     writer = _Writer(root).inside("info")
-    writer.add("language", "en")
+    writer.add("language", _language(notice.language))
     writer.all("category", ["Security", "Transport"])
-    writer.add("event", notice.event)
+    writer.add("event", notice.event, required=True)
     writer.add("responseType", notice.response)
     writer.add("urgency", notice.urgency)
     writer.add("severity", notice.severity)

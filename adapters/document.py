@@ -172,7 +172,12 @@ def _local(tag: str) -> str:
 def namespace(element: Element) -> str:
     """Return an element's namespace, or an empty string."""
     tag = element.tag
-    return tag[1:].partition("}")[0] if isinstance(tag, str) and tag.startswith("{") else ""
+    return _space(tag) if isinstance(tag, str) else ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _space(tag: str) -> str:
+    return tag[1:].partition("}")[0] if tag.startswith("{") else ""
 
 
 def children(element: Element, name: str) -> list[Element]:
@@ -261,6 +266,7 @@ def read_time(value: str, zone: tzinfo) -> tuple[datetime, bool] | None:
     return moment, offset is None
 
 
+@functools.lru_cache(maxsize=1024)
 def _offset(text: str) -> tzinfo:
     if text in ("Z", "z"):
         return UTC

@@ -5,7 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from adapters import cap_codes as codes
 from adapters import cap_words as words
+from adapters.profile import NEUTRAL
 from schemas import Message, build
 from schemas.base import present
 from schemas.codes import container_check_digit
@@ -23,7 +25,7 @@ moments = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)).flatmap(  # n
     lambda moment: offsets.map(lambda zone: moment.replace(microsecond=0, tzinfo=zone))
 )
 _codes = st.from_regex(r"[A-Z0-9]{1,12}", fullmatch=True)
-_names = lines.filter(lambda name: not name.startswith("cbm:") and words.plain(name) not in words.REFERENCE_NAMES)
+_names = lines.filter(lambda name: not name.startswith("cbm:") and codes.reference(NEUTRAL, name) is None)
 _items = lines.map(lambda text: text.replace('"', "")).map(lambda text: " ".join(text.split())).filter(bool)
 _unmarked = paragraphs.filter(lambda text: words.marking_in(text) is None)
 _references = st.builds("{},{},2026-03-01T08:00:00+09:00".format, _codes, _codes)

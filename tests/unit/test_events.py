@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.document import Document, Origin
-from adapters.events import MAX_EVENTS, CloudEvents
+from adapters.document import Document, Findings, Origin
+from adapters.events import CloudEvents, _split
 from adapters.translator import messages
 from broker.keys import SigningKey
 from broker.signatures import sign_bytes
@@ -41,6 +42,10 @@ EVENT: dict[str, Any] = {
 BODY = json.dumps(EVENT).encode()
 
 
+def body(number: int, **changes: Any) -> bytes:
+    return json.dumps(EVENT | {"id": f"e-{number}"} | changes).encode()
+
+
 def read(content: bytes) -> list[Message]:
     return messages(CloudEvents(), Document(content), ORIGIN)
 
@@ -63,8 +68,10 @@ def test_an_event_keeps_its_id_time_and_every_attribute() -> None:
     [
         (BODY, 1),
         (json.dumps(EVENT, indent=2).encode(), 1),
-        (b" [ " + BODY + b" ,\n" + BODY + b" ] ", 2),
-        (BODY + b"\n\n" + BODY + b"\r\n" + BODY, 3),
+        (b" [ " + body(1) + b" ,\n" + body(2) + b" ] ", 2),
+        (body(1) + b"\n\n" + body(2) + b"\r\n \t" + body(3), 3),
+        (b"\r\n\r\n" + body(1) + b"\r" + body(2) + b"\r\n\r\n", 2),
+        (b"\xef\xbb\xbf" + body(1) + b"\n\xef\xbb\xbf" + body(2), 2),
         (b"\xef\xbb\xbf" + BODY, 1),
     ],
 )
@@ -103,11 +110,65 @@ def test_what_a_batch_hides_is_found_in_it() -> None:
 
 
 def test_no_event_beyond_a_limit_is_dropped_in_silence() -> None:
-    line = b'{"specversion":"1.0"}\n'
-    assert faults(line * (MAX_EVENTS + 1)) == [("too-many", "")]
-    assert faults(b"[" + b",".join([line] * (MAX_EVENTS + 1)) + b"]") == [("too-many", "")]
+    three = [body(number) for number in range(3)]
+    for content, place in ((b"\n".join(three), "line 3"), (b"[" + b",".join(three) + b"]", "/2")):
+        with pytest.raises(TranslationError) as refused:
+            CloudEvents(max_events=2).read(Document(content), ORIGIN)
+        assert [(fault.code, fault.pointer) for fault in refused.value.faults] == [("too-many", place)]
+        assert len(CloudEvents(max_events=3).read(Document(content), ORIGIN).drafts) == 3
     assert faults(b"[]") == [("empty", "")]
-    assert faults(line * 200)[-1] == ("more-faults", "")
+    assert faults(b"") == [("empty", "")]
+    assert faults(b'{"specversion":"1.0"}\n' * 200)[-1][0] == "more-faults"
+
+
+@pytest.mark.parametrize(
+    ("broken", "expected"),
+    [
+        (b"oops", [("not-json", "line 3")]),
+        (body(9)[:-9], [("not-json", "line 3")]),
+        (b"\xff", [("not-json", "line 3")]),
+        (body(9, type="shipment.vanished"), [("not-in-list", "line 3/type")]),
+    ],
+)
+def test_one_broken_line_among_many_is_named_wherever_it_stands(broken: bytes, expected: list[Any]) -> None:
+    lines = [body(1), b"", broken, *(body(number) for number in range(2, 6))]
+    assert faults(b"\r\n".join(lines)) == expected
+    first = faults(b"\n".join([broken, *(body(number) for number in range(2, 6))]))
+    assert first == [(code, place.replace("3", "1")) for code, place in expected]
+    last = faults(b"\n".join([*(body(number) for number in range(2, 6)), broken]))
+    assert last == [(code, place.replace("3", "5")) for code, place in expected]
+
+
+def test_one_event_over_several_lines_is_no_file_of_lines_though_it_is_broken() -> None:
+    pretty = json.dumps(EVENT, indent=2).encode()
+    assert faults(pretty[:-2]) == [("not-json", "/0")]
+    assert len(read(pretty.replace(b"\n", b"\r\n"))) == 1
+
+
+@pytest.mark.parametrize("end", [b"", b",", b",]", b"]]", b"] x", b" " + BODY, b"]" + BODY])
+def test_a_batch_that_does_not_end_as_one_is_refused(end: bytes) -> None:
+    assert [code for code, _ in faults(b"[" + BODY + end)] == ["not-json"]
+
+
+def test_an_event_that_stands_there_twice_is_read_once_and_an_id_for_two_is_refused() -> None:
+    (one, two) = read(b"\n".join([body(1), body(2), body(1)]))
+    assert (one.id, two.id) == ("e-1", "e-2")
+    (warning,) = one.data.native.warnings  # type: ignore[union-attr]
+    assert (warning.code, warning.pointer) == ("repeated", "line 3")
+    assert faults(b"\n".join([body(1), body(1, subject="X")])) == [("id-reused", "line 2/id")]
+    assert faults(b"[" + body(1) + b"," + body(1, subject="X") + b"]") == [("id-reused", "/1/id")]
+
+
+def test_lines_are_taken_one_after_the_other_in_memory_that_does_not_grow() -> None:
+    content = b"\n".join([b'{"specversion":"1.0"}'] * 100_000)
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in _split(content, Findings()))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count == 100_000
+    assert peak_bytes < 100_000
 
 
 @settings(max_examples=100, deadline=None)
