@@ -10,9 +10,9 @@ from typing import Any
 from adapters.dcsa_calls import read_port_calls, read_schedules
 from adapters.dcsa_events import read_events
 from adapters.dcsa_notices import read_declarations, read_notices
-from adapters.dcsa_values import load, looks_like_json
 from adapters.dcsa_write import write_events
 from adapters.document import Document, Origin
+from adapters.json_document import load, looks_like_json
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Reading, Translator
 from schemas import Message

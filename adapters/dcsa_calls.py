@@ -7,19 +7,9 @@ operations) nor its forecasts: urn:cbm:shipment:1 has no word for them.
 from typing import Any
 
 from adapters.dcsa_events import INBOUND, settle
-from adapters.dcsa_values import (
-    CALL,
-    FAMILY,
-    MAX_EVENTS,
-    VISIT,
-    Node,
-    References,
-    last_resort,
-    moment,
-    place,
-    transport,
-)
+from adapters.dcsa_values import CALL, FAMILY, MAX_EVENTS, VISIT, References, last_resort, place, transport
 from adapters.document import Findings, Origin
+from adapters.json_document import Node, moment
 from adapters.translator import Draft, Reading
 from schemas import Shipment
 from schemas.base import present

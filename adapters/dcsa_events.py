@@ -10,17 +10,9 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.dcsa_values import (
-    FAMILY,
-    MAX_EVENTS,
-    Node,
-    References,
-    last_resort,
-    moment,
-    place,
-    transport,
-)
+from adapters.dcsa_values import FAMILY, MAX_EVENTS, References, last_resort, place, transport
 from adapters.document import Findings, Origin
+from adapters.json_document import Node, moment
 from adapters.translator import Draft, Reading
 from schemas import Shipment
 from schemas.base import present
@@ -65,7 +57,7 @@ def settle(drafts: list[Draft], findings: Findings, skipped: set[str], number: i
             findings.fault("no-event", "", "there is no event in it")
         else:
             what = ", ".join(sorted(skipped)) or "repetitions"
-            findings.fault("no-words", "", f"urn:cbm:shipment:1 has no word for any of its events: {what[:400]}")
+            findings.fault("no-words", "", f"nothing in it that urn:cbm:shipment:1 has a word for: {what[:400]}")
     findings.settle()
 
 

@@ -8,8 +8,9 @@ goods, not for that of a packed container.
 from datetime import datetime
 from typing import Any
 
-from adapters.dcsa_values import FAMILY, MAX_EVENTS, Node, References, clean, moment, place
+from adapters.dcsa_values import FAMILY, MAX_EVENTS, References, place
 from adapters.document import Findings, Origin
+from adapters.json_document import Node, clean, moment
 from adapters.translator import Draft, Reading
 from schemas import Shipment
 from schemas.base import present

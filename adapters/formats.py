@@ -5,13 +5,15 @@ Owns the registry. Never reads a document beyond recognising it.
 
 from collections.abc import Sequence
 
-from adapters import cap, dcsa, ens, events, sps, wco
+from adapters import cap, dcsa, ens, epcis, events, sps, wco
 from adapters.document import Document
 from adapters.translator import Translator
 from schemas.errors import Fault, NotFound, TranslationError
 
 FORMATS: dict[str, Translator] = {
-    translator.name: translator for module in (wco, sps, cap, ens, dcsa, events) for translator in module.TRANSLATORS
+    translator.name: translator
+    for module in (wco, sps, cap, ens, dcsa, epcis, events)
+    for translator in module.TRANSLATORS
 }
 # Below this a document is of no known format rather than of the likeliest.
 THRESHOLD = 0.5
