@@ -11,14 +11,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from adapters.document import Identifiers, Origin
-from adapters.epcis_keys import Key, read_key
+from adapters.epcis_keys import Key, read_key, write_key
 from adapters.epcis_stream import EVENTS, ORDER
 from adapters.json_document import Node, clean, moment
 from adapters.profile import Profile
 from adapters.translator import Draft
 from schemas import Shipment
 from schemas.base import present
-from schemas.codes import container_warning, is_locode
+from schemas.codes import container_warning, is_locode, normal_identifier
 from schemas.shipment import Decision, Document, Equipment, Goods, Means, Party, Place, Transport
 
 FAMILY = "epcis"
@@ -51,6 +51,7 @@ def draft_of(node: Node, origin: Origin, skipped: set[str]) -> Draft | None:
     if kind not in EVENTS:
         _foreign(node, kind, skipped)
         return None
+    before = len(node.findings.faults)
     found = moment(node, "eventTime", origin)
     offset = _offset(node)
     _check(node, kind)
@@ -63,7 +64,7 @@ def draft_of(node: Node, origin: Origin, skipped: set[str]) -> Draft | None:
         return None
     things = _Things(node, origin.profile)
     parties = list(_parties(node, origin.profile))
-    if word is None or found is None:
+    if word is None or found is None or len(node.findings.faults) > before:
         return None
     occurred = found[0].astimezone(offset) if offset is not None else found[0]
     identifiers, documents, goods = things.settled()
@@ -201,6 +202,7 @@ class _Things:
         self._identifiers = Identifiers()
         self._classes: list[Key] = []
         self._documents: list[Document] = []
+        self._kept: set[tuple[str, str]] = set()
         self._goods: list[Goods] = []
         self._schemes = profile.table(FAMILY, "key_scheme")
         self._read(node)
@@ -256,9 +258,17 @@ class _Things:
         else:
             issuer = None if key.kind in ("bic", "uri") else f"GS1 {key.kind.upper()}"
             self._identifiers.add(self._schemes.get(key.kind, "other"), key.value, issuer)
-            # Identifiers are in upper case, and a key with letters is not the same in another: it is kept as it was.
-            if key.kind == "uri" or key.value != "".join(key.value.split()).upper():
-                self._documents.append(Document(type="epc", id=uri))
+            # Identifiers are in upper case, and a key with small letters is another one in capitals: it is kept as it
+            # was, and so is what could not be written again.
+            again = write_key(key.kind, normal_identifier(key.value))
+            if again is None or read_key(again).value != key.value:
+                self._keep(Document(type="epc", id=uri))
+
+    def _keep(self, document: Document) -> None:
+        known = (document.type or "", document.id)
+        if known not in self._kept:
+            self._kept.add(known)
+            self._documents.append(document)
 
     def _amount(self, one: Node) -> None:
         uri = one.text("epcClass")
@@ -282,9 +292,7 @@ class _Things:
             if uri is None or not PLAIN_URI.fullmatch(uri):
                 one.warn("transaction", "bizTransaction", "a business transaction is a URI; left out")
                 continue
-            document = Document(type=type_, id=uri) if type_ else Document(id=uri)
-            if document not in self._documents:
-                self._documents.append(document)
+            self._keep(Document(type=type_, id=uri) if type_ else Document(id=uri))
             self._identifiers.add(schemes.get(type_ or "", "other"), *transaction_reference(uri))
 
 

@@ -79,6 +79,8 @@ def _from_urn(kind: str, rest: str) -> Key | None:
     if len(digits) != length or not (digits.isascii() and digits.isdigit()) or (len(parts) < 3) is serial:
         return None
     tail = ".".join(parts[2:])
+    if serial and not tail:
+        return None
     return _assembled(kind, digits + check_digit(digits), parts[2:], tail)
 
 

@@ -119,22 +119,41 @@ def _amount(description: str) -> dict[str, Any] | None:
 
 def _epcs(body: Shipment, papers: list[Document], amounts: list[dict[str, Any]], profile: Profile) -> list[str]:
     """The things, in the order of their identifiers; those that the event names elsewhere are left to that."""
-    spelled = {}
+    spelled: dict[str, list[str]] = {}
     for one in body.documents or []:
         if one.type == "epc" and PLAIN_URI.fullmatch(one.id):
-            spelled[_normal(read_key(one.id).value)] = one.id
-    elsewhere = {_normal(transaction_reference(one.id)[0]) for one in papers}
-    elsewhere |= {_normal(read_key(one["epcClass"]).value) for one in amounts}
-    found: list[str] = []
-    for identifier in body.identifiers:
-        uri = spelled.get(identifier.value) or _written(identifier)
-        if uri is not None and (identifier.value in spelled or identifier.value not in elsewhere) and uri not in found:
-            found.append(uri)
+            spelled.setdefault(_normal(read_key(one.id).value), []).append(one.id)
+    found: dict[str, None] = {}
+    for identifier in _things(body, papers, amounts, frozenset(spelled), profile):
+        written = _written(identifier)
+        for uri in spelled.get(identifier.value) or ([written] if written else []):
+            found[uri] = None
     means = body.transport.means if body.transport else None
-    if means is not None and means.scheme == "imo":
-        uri = write_key("imovn", means.value)
-        found += [uri] if uri and uri not in found else []
-    return found
+    vessel = write_key("imovn", means.value) if means is not None and means.scheme == "imo" else None
+    return [*found, *([vessel] if vessel and vessel not in found else [])]
+
+
+def _things(
+    body: Shipment, papers: list[Document], amounts: list[dict[str, Any]], spelled: frozenset[str], profile: Profile
+) -> list[Identifier]:
+    """The identifiers that are no reference of a transaction, nor of a batch that stands in for a thing."""
+    schemes = profile.table(FAMILY, "biz_transaction")
+    references = [
+        (str(schemes.get(one.type or "", "other")), _normal(transaction_reference(one.id)[0])) for one in papers
+    ]
+    references = list(dict.fromkeys(references))
+    stated = [(one.scheme, one.value) for one in body.identifiers]
+    classes = [key for one in amounts if (key := read_key(one["epcClass"])).of_class]
+    if stated == list(dict.fromkeys(("other", _normal(key.value)) for key in classes)):
+        return []
+    # An event that was read has its things first and its transactions after them; one may be both. What is spelled
+    # out as a thing is one.
+    least = max((place for place, (_, value) in enumerate(stated, 1) if value in spelled), default=0)
+    for split in range(max(least, len(stated) - len(references)), len(stated) + 1):
+        first = set(stated[:split])
+        if stated[split:] == [one for one in references if one not in first]:
+            return body.identifiers[:split]
+    return [one for one in body.identifiers if (one.scheme, one.value) not in references]
 
 
 def _normal(value: str) -> str:
