@@ -55,7 +55,7 @@ def _scheduled(vessel: Node, call: Node, stamp: Node, origin: Origin, skipped: s
         call.warn("call-cancelled", "statusCode", "the vessel does not call there; not carried as a call")
         skipped.add("calls that do not take place")
         return None
-    references = References(origin.profile)
+    references = References(origin.profile, call)
     moved = _by_sea(transport(call, references, origin.profile, inbound=word in INBOUND), vessel)
     return _draft(stamp, "eventClassifierCode", word, found, where, moved, references, origin)
 
@@ -131,7 +131,7 @@ def _called(event: Node, origin: Origin, skipped: set[str]) -> Draft | None:
         event.warn("call-cancelled", "portCallService", "the call or the service does not take place; not carried")
         skipped.add("calls that do not take place")
         return None
-    references = References(origin.profile)
+    references = References(origin.profile, event)
     moved = transport(terminal, references, origin.profile, inbound=word in INBOUND)
     for type_, node, name in ((CALL, terminal, "terminalCallReference"), (VISIT, port, "portVisitReference")):
         reference = node.text(name) if node else None

@@ -99,7 +99,10 @@ def _repeated(node: Node, seen: dict[str, str]) -> bool:
     if not isinstance(stated, str) or not stated.strip() or (not is_3 and not _is_uuid(stated)):
         node.fault("event-id", "eventID", "a text" if is_3 else "a UUID (RFC 9562)")
         return False
-    content = json.dumps(node.value, sort_keys=True)
+    try:
+        content = json.dumps(node.value, sort_keys=True)
+    except RecursionError:
+        raise TranslationError([Fault("too-deep", node.place, "nested too deep")]) from None
     before = seen.setdefault(stated, content)
     if before is content:
         return False
@@ -126,7 +129,7 @@ def _draft(node: Node, findings: Findings, origin: Origin, skipped: set[str]) ->
     found = moment(node, "eventDateTime", origin)
     created = moment(node, "eventUpdatedDateTime" if is_3 else "eventCreatedDateTime", origin, needed=not is_3)
     classifier = _classifier(head, origin)
-    references = References(origin.profile)
+    references = References(origin.profile, node)
     papers = _papers(node, references, is_3)
     word = _word(head, kind, papers, origin, skipped)
     if node.value.get("isRetracted") is True:

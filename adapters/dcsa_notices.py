@@ -62,7 +62,7 @@ def _notice(node: Node, origin: Origin) -> Draft | None:
     classifier = origin.profile.table(FAMILY, "classifier").get(code)
     if classifier is None:
         arrival.fault("classifier", "classifier", "one of PLN, EST, ACT: whether it has arrived yet")
-    references = References(origin.profile)
+    references = References(origin.profile, node)
     equipment = _containers(node, references)
     references.paper("TRD", node.text("transportDocumentReference"))
     for one in node.nodes("documentReferences"):
@@ -185,7 +185,7 @@ def _count(node: Node | None) -> int | None:
 def _declaration(node: Node, origin: Origin) -> Draft | None:
     declared = moment(node, "declarationDateTime", origin)
     mass = node.node("VGM")
-    references = References(origin.profile)
+    references = References(origin.profile, node)
     box = node.node("equipmentDetails")
     number = references.container(box.text("equipmentReference"), box, "equipmentReference") if box else None
     if box is None or number is None:

@@ -15,6 +15,9 @@ from schemas.shipment import Document as Paper
 from schemas.shipment import Equipment, Identifier, Means, Place, Transport
 
 FAMILY = "dcsa"
+# The longest identifier, and how many of them leave a message below its limit of 1 MiB.
+MAX_REFERENCE = 256
+MAX_REFERENCES = 2_000
 # A response holds what one query found; carriers page them by hundreds.
 MAX_EVENTS = 10_000
 
@@ -64,16 +67,18 @@ def _facility(node: Node) -> str | None:
 class References:
     """The references of one event, in the order in which they are carried: containers, seals, documents, others."""
 
-    def __init__(self, profile: Profile) -> None:
-        self._profile = profile
+    def __init__(self, profile: Profile, node: Node) -> None:
+        self._profile, self._node = profile, node
+        self._left = MAX_REFERENCES
         self.identifiers = Identifiers()
         self.papers: list[Paper] = []
+        self._noted: set[tuple[str, str]] = set()
         self._pending: list[tuple[Any, str, str | None]] = []
 
     def container(self, number: str | None, node: Node, name: str) -> str | None:
         """Take a container or other equipment; return its number in normal form."""
         normal = normal_identifier(number or "")
-        if not normal:
+        if not normal or not self._room(normal):
             return None
         odd = container_warning(normal)
         if odd:
@@ -84,15 +89,15 @@ class References:
     def equipment(self, number: str, type_: str | None, seals: list[Node]) -> Equipment:
         """Take a container's seals; return the container with them."""
         sources = self._profile.table(FAMILY, "seal_source")
-        found: list[str] = []
+        found: dict[str, None] = {}
         for seal in seals:
             value = normal_identifier(seal.text("number") or seal.text("sealNumber") or "")
-            if not value or value in found:
+            if not value or value in found or not self._room(value):
                 continue
-            found.append(value)
+            found[value] = None
             source = seal.text("source") or seal.text("sealSource")
             self._pending.append(("seal", value, sources.get(source or "", source)))
-        return Equipment(number=number, **present(type=type_, seals=found))
+        return Equipment(number=number, **present(type=type_, seals=list(found)))
 
     def paper(self, type_: str | None, reference: str | None) -> str | None:
         """Take a reference of a document; return the type under which 3.0 knows it."""
@@ -108,15 +113,27 @@ class References:
             self._keep(type_, reference, self._profile.table(FAMILY, "reference_scheme").get(type_))
 
     def _keep(self, type_: str, reference: str, scheme: Any) -> None:
-        self.note(type_, reference)
-        if scheme:
+        if self.note(type_, reference) and scheme:
             self._pending.append((scheme, reference, None))
 
-    def note(self, type_: str, reference: str) -> None:
-        """Take a reference that is carried and joins nothing, such as that of a port call."""
-        paper = Paper(type=type_, id=reference)
-        if paper not in self.papers:
-            self.papers.append(paper)
+    def note(self, type_: str, reference: str) -> bool:
+        """Take a reference that is carried and joins nothing, such as that of a port call; False if left out."""
+        if not self._room(reference):
+            return False
+        if (type_, reference) not in self._noted:
+            self._noted.add((type_, reference))
+            self.papers.append(Paper(type=type_, id=reference))
+        return True
+
+    def _room(self, reference: str) -> bool:
+        """Whether a reference can be carried; a cut one would be another."""
+        if len(reference) > MAX_REFERENCE:
+            self._node.warn("too-long", "", f"a reference has at most {MAX_REFERENCE} characters; left out")
+            return False
+        self._left -= 1
+        if self._left == -1:
+            self._node.warn("more-references", "", f"more than {MAX_REFERENCES} references; the rest is left out")
+        return self._left >= 0
 
     def settled(self) -> list[Identifier]:
         """Return the identifiers: containers first, whatever came first in the document."""

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from adapters.document import Identifiers, Origin
-from adapters.epcis_keys import Key, read_key, write_key
+from adapters.epcis_keys import MAX_URI, Key, read_key, write_key
 from adapters.epcis_stream import EVENTS, ORDER
 from adapters.json_document import Node, clean, moment
 from adapters.profile import Profile
@@ -89,6 +89,15 @@ def draft_of(node: Node, origin: Origin, skipped: set[str]) -> Draft | None:
     )
     recorded = moment(node, "recordTime", origin, needed=False)
     return Draft(f"shipment.{word}", identifiers[0].value, (recorded or found)[0], body)
+
+
+def _uri(node: Node, name: str) -> str | None:
+    """Return a URI; one that is too long is left out, because a cut one is another."""
+    value = node.value.get(name)
+    if isinstance(value, str) and len(value.strip()) > MAX_URI:
+        node.warn("too-long", name, f"a URI of more than {MAX_URI} characters; left out")
+        return None
+    return node.text(name)
 
 
 def _skip(skipped: set[str], what: str) -> None:
@@ -218,7 +227,7 @@ class _Things:
         return self._identifiers.as_list(), self._documents, self._goods
 
     def _read(self, node: Node) -> None:
-        parent = node.text("parentID")
+        parent = _uri(node, "parentID")
         uris = [(parent, "parentID")] if parent else []
         for name in _EPCS:
             listed = node.value.get(name)
@@ -226,7 +235,8 @@ class _Things:
                 node.warn("shape", name, "is a list in the standard; left out")
                 continue
             for number, uri in enumerate(listed or []):
-                uris.append((clean(uri) if isinstance(uri, str) else "", f"{name}/{number}"))
+                fits = isinstance(uri, str) and len(uri) <= MAX_URI
+                uris.append((uri.strip() if fits else "", f"{name}/{number}"))
         if len(uris) > MAX_THINGS:
             node.warn("more-things", "", f"{len(uris) - MAX_THINGS} of {len(uris)} EPCs are not carried")
         for uri, name in uris[:MAX_THINGS]:
@@ -241,7 +251,7 @@ class _Things:
 
     def _thing(self, uri: str, name: str, node: Node) -> None:
         if not PLAIN_URI.fullmatch(uri):
-            node.warn("epc", name, "an EPC is a URI; left out")
+            node.warn("epc", name, "an EPC is a URI of at most 512 characters; left out")
             return
         key = read_key(uri)
         if not key.sound:
@@ -271,7 +281,7 @@ class _Things:
             self._documents.append(document)
 
     def _amount(self, one: Node) -> None:
-        uri = one.text("epcClass")
+        uri = _uri(one, "epcClass")
         if uri is None or not PLAIN_URI.fullmatch(uri):
             one.warn("epc", "epcClass", "a class of EPCs is a URI; left out")
             return
@@ -286,7 +296,7 @@ class _Things:
     def _transactions(self, node: Node, profile: Profile) -> None:
         schemes = profile.table(FAMILY, "biz_transaction")
         for one in node.nodes("bizTransactionList")[:MAX_GOODS]:
-            uri = one.text("bizTransaction")
+            uri = _uri(one, "bizTransaction")
             stated = one.text("type")
             type_ = _known(one, "type", schemes) or (stated if stated and cbv_word(stated) is None else None)
             if uri is None or not PLAIN_URI.fullmatch(uri):
@@ -325,7 +335,7 @@ def _place(node: Node) -> Place | None:
     locode = facility = None
     for name in ("readPoint", "bizLocation"):
         where = node.node(name)
-        uri = where.text("id") if where else None
+        uri = _uri(where, "id") if where else None
         if where is None or uri is None:
             continue
         match = _LOCODE.fullmatch(uri)
@@ -349,7 +359,7 @@ def _parties(node: Node, profile: Profile) -> Iterator[Party]:
     roles = profile.table(FAMILY, "party")
     for list_, name in (("sourceList", "source"), ("destinationList", "destination")):
         for one in node.nodes(list_)[:MAX_GOODS]:
-            stated, uri = one.text("type") or "", one.text(name)
+            stated, uri = one.text("type") or "", _uri(one, name)
             word = cbv_word(stated)
             role = roles.get(f"{name}.{word}")
             if role is None and word == stated:

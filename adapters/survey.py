@@ -30,6 +30,16 @@ _RULES = {
     "document-type": "a document type declaration, which can carry entities",
     "no-identifier": "nothing in it tells which consignment it is about",
     "no-alert": "a feed or wrapper without an alert in it",
+    "no-event": "a query, master data or an empty list",
+    "missing": "something that the standard requires is missing",
+    "action": "an action that is none of ADD, OBSERVE, DELETE",
+    "biz-step": "a word that the Core Business Vocabulary does not have",
+    "disposition": "a word that the Core Business Vocabulary does not have",
+    "source-type": "a word that the Core Business Vocabulary does not have",
+    "event-type": "an event of a type that the standard does not have",
+    "time": "a time that is no date-time of RFC 3339",
+    "order": "elements in another order than the schema's",
+    "unknown-element": "an element without a namespace that the schema does not have",
     "no-words": "nothing in it that an event of the canonical body has a word for",
     "structure": "not the structure that its standard gives it",
 }
@@ -112,7 +122,7 @@ def _refused(found: Survey) -> Iterator[str]:
     yield "|---|---|---:|---|---|"
     for (corpus, name), row in sorted(found.rows.items()):
         for codes, count in sorted(row.refused.items()):
-            rules = "; ".join(_RULES.get(code, "see the format's section") for code in codes)
+            rules = "; ".join(dict.fromkeys(_RULES.get(code, "see the format's section") for code in codes))
             yield f"| {corpus} | `{name}` | {count} | {', '.join(f'`{code}`' for code in codes)} | {rules} |"
 
 
