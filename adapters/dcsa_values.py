@@ -73,13 +73,17 @@ class References:
         self.identifiers = Identifiers()
         self.papers: list[Paper] = []
         self._noted: set[tuple[str, str]] = set()
+        self._numbers: set[str] = set()
         self._pending: list[tuple[Any, str, str | None]] = []
 
     def container(self, number: str | None, node: Node, name: str) -> str | None:
         """Take a container or other equipment; return its number in normal form."""
         normal = normal_identifier(number or "")
+        if normal in self._numbers:
+            return normal
         if not normal or not self._room(normal):
             return None
+        self._numbers.add(normal)
         odd = container_warning(normal)
         if odd:
             node.warn("container", name, odd)

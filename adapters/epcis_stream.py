@@ -190,6 +190,8 @@ def _object(event: Element, place: str, findings: Findings) -> dict[str, Any]:
 def _fields(parent: Element, event: str, found: dict[str, Any], place: str, findings: Findings, *, order: bool) -> None:
     ranks, last = _RANKS[event], -1
     for element in parent:
+        if len(findings.faults) >= MAX_FAULTS:
+            return
         name, own = local_name(element), namespace(element)
         if own and not own.startswith(EPCIS):
             found[f"{own}:{name}"] = None
@@ -276,7 +278,8 @@ def json_events(source: Source, findings: Findings) -> Iterator[Node]:
         # Only the start of the text names the rule; what follows repeats the document.
         rule = re.split(r"\n|\\n", str(error), maxsplit=1)[0].removeprefix("b'")
         raise _refuse("not-json", tree.place, rule[:200]) from None
-    except (ValueError, SystemError):
+    except (ValueError, ArithmeticError, SystemError):
+        # What Python's numbers cannot hold; ijson's own code reports the one of whole numbers as a SystemError.
         raise _refuse("not-json", tree.place, "a number beyond reason") from None
     yield from tree.step(found)
     yield from tree.rest()

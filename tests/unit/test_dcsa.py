@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.dcsa import TRANSLATORS
+from adapters.dcsa_values import MAX_REFERENCES
 from adapters.document import Document, Origin
 from adapters.formats import recognise
 from adapters.profile import NEUTRAL
@@ -202,6 +203,19 @@ def test_a_place_in_no_country_refuses_the_event_since_its_audience_hangs_on_it(
 def test_the_same_event_twice_is_one_and_another_under_its_id_is_a_fault() -> None:
     assert len(read([event_2(), event_2()])) == 1
     assert refused([event_2(), event_2(equipmentEventTypeCode="LOAD")]) == [("event-id", "/1/eventID")]
+
+
+def test_a_reference_too_long_is_left_out_and_never_cut_and_of_too_many_the_first_are_kept() -> None:
+    (message,) = read(event_2(documentReferences=[
+        {"documentReferenceType": "TRD", "documentReferenceValue": "T" * 300},
+    ]))  # fmt: skip
+    assert [one["scheme"] for one in body(message)["identifiers"]] == ["container"]
+    assert [warning.code for warning in message.data.native.warnings] == ["too-long"]
+    many = [{"referenceType": "PO", "referenceValue": f"P{number}"} for number in range(MAX_REFERENCES + 9)]
+    (message,) = read(event_2(references=many))
+    assert len(body(message)["identifiers"]) <= MAX_REFERENCES
+    assert [warning.code for warning in message.data.native.warnings] == ["more-references"]
+    assert len(message.to_bytes()) < 1024 * 1024
 
 
 def test_an_event_taken_back_is_not_carried_as_one_that_happened() -> None:

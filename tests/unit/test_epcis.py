@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.document import Document, Findings, Origin
 from adapters.epcis import EpcisJson, EpcisXml
-from adapters.epcis_event import cbv_word
+from adapters.epcis_event import MAX_THINGS, cbv_word
 from adapters.epcis_keys import check_digit, read_key, write_key
 from adapters.epcis_stream import MAX_NODES, MAX_TOKEN_BYTES
 from adapters.formats import recognise
@@ -291,6 +291,21 @@ def test_what_is_not_carried_is_named() -> None:
     assert "ext:colour" in message.data.native.warnings[0].detail
 
 
+def test_what_is_too_long_or_too_much_is_left_out_with_a_warning_and_never_cut() -> None:
+    long = "urn:epc:id:giai:8801234." + "1" * 600
+    (message,) = read(event(epcList=[SSCC, long], bizTransactionList=[{"bizTransaction": "http://x/" + "1" * 600}]))
+    assert len(body(message)["identifiers"]) == 1
+    assert warned(message) == ["epc", "too-long", "transaction"]
+    (message,) = read(event(epcList=[f"urn:epc:id:giai:8801234.{number}" for number in range(MAX_THINGS + 5)]))
+    assert len(body(message)["identifiers"]) == MAX_THINGS
+    assert warned(message) == ["more-things"]
+    assert len(message.to_bytes()) < 1024 * 1024
+
+
+def test_the_faults_of_a_hostile_event_are_counted_but_not_kept() -> None:
+    assert len(refused(xml("2", f"<ObjectEvent>{HEAD}{'<q/>' * 5000}</ObjectEvent>"))) < 110
+
+
 def test_every_fault_of_every_event_is_told_at_once() -> None:
     bare = {"type": "ObjectEvent", "epcList": [SSCC]}
     odd = event(action="CREATE", bizStep="teleporting", disposition="lost", eventTime="22-07-2026")
@@ -335,6 +350,7 @@ def test_what_holds_no_event_is_refused_as_that() -> None:
         (b'{"epcisBody": ', "not-json"),
         (b'{"epcisBody": {"eventList": [' + b"[" * 200, "too-deep"),
         (b'{"a": ' + b"1" * 5000 + b"}", "not-json"),
+        (b'{"a": 1e99999999999999999999}', "not-json"),
         (b'[{"epcList": [' + b"1," * (MAX_NODES + 1) + b"1]}]", "too-much-markup"),
         (b'["' + b"x" * (MAX_TOKEN_BYTES + 200_000) + b'"]', "too-long"),
         (b"[1] [2]", "not-json"),
