@@ -17,6 +17,8 @@ from schemas.envelope import MAX_FAULTS
 from schemas.errors import Fault, TranslationError
 
 CHUNK_BYTES = 64 * 1024
+# An encoding, a byte-order mark and nearly always a document type stand within these.
+HEAD_BYTES = 512
 # One event: 100 000 EPCs are a ship full of cartons.
 MAX_NODES = 200_000
 # The longest text within an event, between two tokens.
@@ -37,7 +39,21 @@ Source = BinaryIO | Iterable[bytes]
 
 
 def chunks(source: Source) -> Iterator[bytes]:
-    """Yield a file's or an iterable's bytes in pieces of moderate size."""
+    """Yield a file's or an iterable's bytes in pieces of moderate size, the first long enough to be judged by."""
+    start: bytes | None = b""
+    for piece in _pieces(source):
+        if start is None:
+            yield piece
+            continue
+        start += piece
+        if len(start) >= HEAD_BYTES:
+            yield start
+            start = None
+    if start:
+        yield start
+
+
+def _pieces(source: Source) -> Iterator[bytes]:
     if hasattr(source, "read"):
         while piece := source.read(CHUNK_BYTES):
             yield piece

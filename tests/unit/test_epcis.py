@@ -15,8 +15,8 @@ from adapters.epcis import EpcisJson, EpcisXml
 from adapters.epcis_event import MAX_THINGS, cbv_word
 from adapters.epcis_keys import check_digit, read_key, write_key
 from adapters.epcis_stream import MAX_NODES, MAX_TOKEN_BYTES
-from adapters.formats import recognise
-from adapters.profile import NEUTRAL
+from adapters.formats import FORMATS, recognise
+from adapters.profile import NEUTRAL, Profile
 from adapters.translator import messages
 from schemas import Message, build
 from schemas.codes import container_check_digit
@@ -137,6 +137,15 @@ def test_every_word_of_the_vocabulary_is_known_and_those_without_a_word_of_ours_
     del own["bizStep"]
     assert refused([own]) == [("no-words", "")]
     assert refused([event(bizStep="http://example.org/step/x")]) == [("no-words", "")]
+
+
+def test_a_partners_own_steps_are_read_where_a_profile_says_what_they_are() -> None:
+    step = "http://example.org/step/customs-cleared"
+    partner = Profile("kr", "Korea", "1", NEUTRAL, {"epcis": {"biz_step": {step: "released", "packing": "loaded"}}})
+    origin = Origin("kr.customs", datetime(2026, 3, 2, tzinfo=UTC), profile=partner)
+    content = json.dumps([event(bizStep=step), event(bizStep="packing"), event()]).encode()
+    found = messages(JSON, Document(content), origin)
+    assert [message.type for message in found] == ["shipment.released", "shipment.loaded", "shipment.arrived"]
 
 
 def test_an_events_offset_is_that_of_its_place() -> None:
@@ -401,6 +410,20 @@ def test_a_file_and_pieces_of_one_byte_give_the_same_drafts() -> None:
         whole = list(translator.stream(io.BytesIO(content), ORIGIN))
         assert list(translator.stream((bytes([one]) for one in content), ORIGIN)) == whole
         assert len(whole) in (2, 3)
+
+
+def test_what_hides_from_who_looks_at_the_first_piece_is_found_all_the_same() -> None:
+    hidden = b'<?xml version="1.0" encoding="UTF-7"?>' + OBJECT.encode()
+    late = b"<!--" + b"x" * 5000 + b'--><!DOCTYPE a [<!ENTITY b "c">]>' + OBJECT.encode()
+    for content, code in ((hidden, "encoding"), (late, "document-type")):
+        with pytest.raises(TranslationError) as error:
+            list(XML.stream((bytes([one]) for one in content), ORIGIN))
+        assert [fault.code for fault in error.value.faults] == [code]
+    marked = b"\xef\xbb\xbf" + json.dumps(event()).encode()
+    assert len(list(JSON.stream((bytes([one]) for one in marked), ORIGIN))) == 1
+    wide = Document(f'<?xml version="1.0" encoding="UTF-16"?>{OBJECT}'.encode("utf-16"))
+    assert recognise(wide)[0] is FORMATS["epcis-xml"]
+    assert len(messages(XML, wide, ORIGIN)) == 1
 
 
 def test_what_was_odd_is_told_to_who_streams_and_faults_end_the_stream() -> None:
