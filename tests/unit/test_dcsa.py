@@ -352,6 +352,7 @@ def test_a_release_goes_out_for_its_container_and_else_for_its_declaration() -> 
     (event,) = json.loads(TNT.write(message_of("released")))["events"]
     assert event["eventClassification"]["equipmentEventTypeCode"] == "CUSR"
     assert event["equipmentDetails"] == {"equipmentReference": BOX}
+    assert "shipmentDetails" not in event, "the container is named once"
     (event,) = json.loads(
         TNT.write(message_of("released", identifiers=[{"scheme": "mrn", "value": "26KR1"}]))
     )["events"]  # fmt: skip
