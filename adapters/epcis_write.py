@@ -119,14 +119,16 @@ def _amount(description: str) -> dict[str, Any] | None:
 
 def _epcs(body: Shipment, papers: list[Document], amounts: list[dict[str, Any]], profile: Profile) -> list[str]:
     """The things, in the order of their identifiers; those that the event names elsewhere are left to that."""
-    spelled: dict[str, list[str]] = {}
+    spelled: dict[tuple[str, str], list[str]] = {}
+    schemes = profile.table(FAMILY, "key_scheme")
     for one in body.documents or []:
         if one.type == "epc" and PLAIN_URI.fullmatch(one.id):
-            spelled.setdefault(_normal(read_key(one.id).value), []).append(one.id)
+            key = read_key(one.id)
+            spelled.setdefault((str(schemes.get(key.kind, "other")), _normal(key.value)), []).append(one.id)
     found: dict[str, None] = {}
     for identifier in _things(body, papers, amounts, frozenset(spelled), profile):
         written = _written(identifier)
-        for uri in spelled.get(identifier.value) or ([written] if written else []):
+        for uri in spelled.get((identifier.scheme, identifier.value)) or ([written] if written else []):
             found[uri] = None
     means = body.transport.means if body.transport else None
     vessel = write_key("imovn", means.value) if means is not None and means.scheme == "imo" else None
@@ -134,7 +136,11 @@ def _epcs(body: Shipment, papers: list[Document], amounts: list[dict[str, Any]],
 
 
 def _things(
-    body: Shipment, papers: list[Document], amounts: list[dict[str, Any]], spelled: frozenset[str], profile: Profile
+    body: Shipment,
+    papers: list[Document],
+    amounts: list[dict[str, Any]],
+    spelled: frozenset[tuple[str, str]],
+    profile: Profile,
 ) -> list[Identifier]:
     """The identifiers that are no reference of a transaction, nor of a batch that stands in for a thing."""
     schemes = profile.table(FAMILY, "biz_transaction")
@@ -148,7 +154,7 @@ def _things(
         return []
     # An event that was read has its things first and its transactions after them; one may be both. What is spelled
     # out as a thing is one.
-    least = max((place for place, (_, value) in enumerate(stated, 1) if value in spelled), default=0)
+    least = max((place for place, one in enumerate(stated, 1) if one in spelled), default=0)
     for split in range(max(least, len(stated) - len(references)), len(stated) + 1):
         first = set(stated[:split])
         if stated[split:] == [one for one in references if one not in first]:

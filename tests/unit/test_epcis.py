@@ -453,6 +453,11 @@ def test_a_key_that_is_a_thing_and_a_transaction_stays_both() -> None:
     (message,) = read(event(epcList=[uri], bizTransactionList=[{"bizTransaction": uri}]))
     (one,) = json.loads(JSON.write(message))["epcisBody"]["eventList"]
     assert (one["epcList"], one["bizTransactionList"]) == ([uri], [{"bizTransaction": uri}])
+    uri = "urn:epc:id:giai:0614141.a"
+    (message,) = read(
+        event(epcList=[uri], bizTransactionList=[{"bizTransaction": f"urn:epc:id:bic:{BOX}"}, {"bizTransaction": uri}])
+    )
+    assert body(read(JSON.write(message))[0]) == body(message)
     only = [{"bizTransaction": "urn:epc:id:gdti:0614141.12345.9"}]
     (message,) = read(event(bizTransactionList=only))
     (one,) = json.loads(JSON.write(message))["epcisBody"]["eventList"]
