@@ -141,10 +141,15 @@ def parse_xml(content: bytes) -> Element:
 _HIDING_ENCODING = re.compile(rb"encoding\s*=\s*[\"'][^\"']*(?:UTF-?7|C99|JAVA)", re.IGNORECASE)
 
 
+def check_encoding(start: bytes) -> None:
+    """Refuse XML whose declaration, in its first bytes, names an encoding that can hide markup."""
+    if _HIDING_ENCODING.search(start[:512].replace(b"\x00", b"")):
+        raise TranslationError([Fault("encoding", "line 1", "an encoding that can hide markup is refused")])
+
+
 def _check_before(content: bytes) -> None:
     """Refuse what would cost too much to parse; markup has its bytes in every encoding that is let through."""
-    if _HIDING_ENCODING.search(content[:512].replace(b"\x00", b"")):
-        raise TranslationError([Fault("encoding", "line 1", "an encoding that can hide markup is refused")])
+    check_encoding(content)
     if content.count(b"<") + content.count(b"=") > MAX_MARKUP:
         raise TranslationError([Fault("too-much-markup", "", f"more than {MAX_MARKUP} tags and attributes")])
 

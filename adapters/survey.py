@@ -21,7 +21,8 @@ from adapters.translator import Translator, messages
 from schemas.errors import TranslationError
 
 CORPORA = (
-    "wco-data-model", "sps-ephyto", "cap", "ics-ens", "ncts", "uk-border-defra", "n42", "iata-one-record",
+    "wco-data-model", "sps-ephyto", "cap", "ics-ens", "ncts", "uk-border-defra", "dcsa", "epcis", "n42",
+    "iata-one-record",
 )  # fmt: skip
 BEGIN, END = "<!-- survey:begin -->", "<!-- survey:end -->"
 # Where and when a document is read changes no count.
@@ -38,8 +39,19 @@ _RULES = {
     "no-content": "tells that something changed and does not hold it",
     "empty": "says nothing about any goods",
     "no-shipment": "an instrument's file without an alarm, an item or a passage through a portal",
-    "no-event": "describes a thing; nothing happened to a shipment",
+    "no-event": "describes a thing, or asks for one, or lists nothing: nothing happened to a shipment",
     "notification": "only links to an event, or is about something that is no shipment",
+    "missing": "something that the standard requires is missing",
+    "action": "an action that is none of ADD, OBSERVE, DELETE",
+    "biz-step": "a word that the Core Business Vocabulary does not have",
+    "disposition": "a word that the Core Business Vocabulary does not have",
+    "source-type": "a word that the Core Business Vocabulary does not have",
+    "event-type": "an event of a type that the standard does not have",
+    "time": "a time that is no date-time of RFC 3339",
+    "order": "elements in another order than the schema's",
+    "unknown-element": "an element without a namespace that the schema does not have",
+    "no-words": "nothing in it that an event of the canonical body has a word for",
+    "structure": "not the structure that its standard gives it",
 }
 
 
@@ -120,7 +132,7 @@ def _refused(found: Survey) -> Iterator[str]:
     yield "|---|---|---:|---|---|"
     for (corpus, name), row in sorted(found.rows.items()):
         for codes, count in sorted(row.refused.items()):
-            rules = "; ".join(_RULES.get(code, "see the format's section") for code in codes)
+            rules = "; ".join(dict.fromkeys(_RULES.get(code, "see the format's section") for code in codes))
             yield f"| {corpus} | `{name}` | {count} | {', '.join(f'`{code}`' for code in codes)} | {rules} |"
 
 
