@@ -42,7 +42,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Seaport, P
         node._process = node._epmd = None
         yield seaport, node
         node._process = node._epmd = None
-        asyncio.run(node.stop())
+        asyncio.run(node.kill())
 
 
 def serve(seaport: Seaport) -> Running:
