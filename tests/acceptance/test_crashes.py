@@ -247,7 +247,7 @@ async def test_twenty_kills_of_an_adapter_lose_no_document_and_accept_none_twice
             kills += 1
         else:
             until(lambda: waiting() == 0, 60, "the last document leaving")
-            until(lambda: not list((seaport.of(CUSTOMS) / "sent").iterdir()), 30, "the last receipt")
+            until(lambda: not list((seaport.of(CUSTOMS) / "sent").iterdir()), 120, "the last receipt")
             assert adapter.end(signal.SIGTERM) == 0
     digests = {hashlib.sha256(content).hexdigest() for content in documents}
     complete = {d for d in digests if (kept / d[:2] / d / "document.xml").exists()}
