@@ -161,7 +161,9 @@ class Published:
             TimedOut: none came in time; the broker may be away. It will come to `inbox.<agency>.receipt`.
         """
         try:
-            return (await asyncio.wait_for(asyncio.shield(self._receipt), timeout_s)).data
+            # Not `wait_for`, which in Python 3.11 forgets a cancellation that comes together with the receipt.
+            async with asyncio.timeout(timeout_s):
+                return (await asyncio.shield(self._receipt)).data
         except TimeoutError:
             raise TimedOut(f"no receipt of {self.message_id} within {timeout_s} s") from None
 
