@@ -1,5 +1,5 @@
 # make run     the example port: RabbitMQ, broker, three adapters, until Ctrl-C
-# make test    everything that is checked, on real servers
+# make test    everything that is checked, on real servers; TESTS="tests/unit -k view" for some, in one process
 # make install the set-up alone; leaves .venv/bin/cbm
 # make bench   speed and memory, side by side with other libraries
 # make fuzz    coverage-guided fuzzing of every reader, SECONDS=600 each
@@ -23,8 +23,11 @@ rabbitmq:
 run: install
 	$(CBM) up --config examples/seaport/cbm.toml --drop examples/seaport/documents --story
 
+# Most tests wait more than they compute: three side by side, each with servers of its own, even on two cores.
+# A file's tests stay together; the files go in their order, for the slowest stand first.
+WORKERS ?= $(if $(TESTS),0,3)
 test: install postgresql
-	.venv/bin/python -m pytest $(TESTS)
+	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 .PHONY: postgresql
 postgresql:

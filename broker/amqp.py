@@ -597,7 +597,9 @@ class Confirmations:
         if self._open:
             self._done = asyncio.get_running_loop().create_future()
             try:
-                await asyncio.wait_for(self._done, timeout_s)
+                # Not `wait_for`, which in Python 3.11 forgets a cancellation that comes together with the last outcome.
+                async with asyncio.timeout(timeout_s):
+                    await self._done
             except TimeoutError:
                 raise TimedOut(f"{self._open} publishes were not confirmed within {timeout_s} s") from None
         return self.failures

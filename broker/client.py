@@ -74,7 +74,8 @@ class Link:
             ConnectionLost: the client was closed.
         """
         async with self._opening:
-            wait_s, began = _WAIT_MIN_S, asyncio.get_running_loop().time()
+            wait_s = _WAIT_MIN_S
+            refused_since: float | None = None
             while True:
                 if self._closed:
                     raise ConnectionLost("the client is closed")
@@ -83,8 +84,13 @@ class Link:
                 try:
                     self._session = await Session.open(self._url, name=self._name)
                 except (Unreachable, NotAuthorised) as error:
-                    waited_s = asyncio.get_running_loop().time() - began
-                    if not patient or (isinstance(error, NotAuthorised) and waited_s > _REFUSED_FOR_S):
+                    if not patient:
+                        raise
+                    # A RabbitMQ that goes down while it greets seems to refuse: one refusal after a long absence
+                    # says nothing yet.
+                    now = asyncio.get_running_loop().time()
+                    refused_since = (refused_since or now) if isinstance(error, NotAuthorised) else None
+                    if refused_since is not None and now - refused_since > _REFUSED_FOR_S:
                         raise
                     await asyncio.sleep(random.uniform(wait_s / 2, wait_s))
                     wait_s = min(wait_s * 2, _WAIT_MAX_S)
@@ -167,7 +173,9 @@ class Published:
             TimedOut: none came in time; the broker may be away. It will come to `inbox.<agency>.receipt`.
         """
         try:
-            return (await asyncio.wait_for(asyncio.shield(self._receipt), timeout_s)).data
+            # Not `wait_for`, which in Python 3.11 forgets a cancellation that comes together with the receipt.
+            async with asyncio.timeout(timeout_s):
+                return (await asyncio.shield(self._receipt)).data
         except TimeoutError:
             raise TimedOut(f"no receipt of {self.message_id} within {timeout_s} s") from None
 

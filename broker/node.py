@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from broker.credentials import BROKER_USER, Credentials, amqp_url, password_hash, write_private
@@ -29,6 +31,9 @@ _SERVERS = (
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0
 _ANSWER_S = 5.0
+# Below those that systems give to outgoing connections and to whoever asks for any: one of these could be gone
+# by the time that the node listens, or while it is down between two runs.
+_PORTS = range(20_000, 32_768)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +70,22 @@ def find_server(configured: str = "") -> str:
     )
 
 
+def free_ports(count: int, but: Collection[int] = ()) -> list[int]:
+    """Return TCP ports of 127.0.0.1 that nobody listens on just now, and that no system hands out by itself.
+
+    Raises:
+        Unreachable: there are not so many.
+    """
+    drawn = random.SystemRandom().sample(_PORTS, len(_PORTS))
+    found = list(islice((port for port in drawn if port not in but and _is_free(port)), count))
+    if len(found) < count:
+        raise Unreachable(f"no TCP ports of 127.0.0.1 from {_PORTS[0]} to {_PORTS[-1]} are free")
+    return found
+
+
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return one such port."""
+    return free_ports(1)[0]
 
 
 def _is_free(port: int) -> bool:
@@ -144,9 +160,10 @@ class PrivateNode:
         if await self._answers():
             return False
         if self.ports is None or not self._ports_are_free():
-            self.ports = Ports(free_port(), free_port(), free_port(), free_port())
+            self.ports = Ports(*free_ports(4))
         if bool(self.ports.amqps) is not bool(self._tls_names):
-            self.ports = replace(self.ports, amqps=free_port() if self._tls_names else 0)
+            others = asdict(self.ports).values()
+            self.ports = replace(self.ports, amqps=free_ports(1, others)[0] if self._tls_names else 0)
         self._write_files()
         await self._start_epmd()
         log = (self.folder / "server.log").open("ab")

@@ -29,14 +29,14 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="session")
 def node() -> Iterator[PrivateNode]:
-    """A private RabbitMQ of the session, stopped by its own process id."""
+    """A private RabbitMQ of the session; killed by its own process id, since its files go too."""
     folder = Path(tempfile.mkdtemp(prefix="cbm-test-"))
     private = PrivateNode(folder, server=os.environ.get("CBM_TEST_RABBITMQ_SERVER", ""), schedulers=1)
     asyncio.run(private.start())
     # The processes are looked after by id from here on: each test has its own event loop.
     private._process = private._epmd = None
     yield private
-    asyncio.run(private.stop())
+    asyncio.run(private.kill())
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -228,11 +228,9 @@ class Seaport:
         return found
 
     def close(self) -> None:
-        """End whatever still runs; the folder goes too, RabbitMQ's files are large."""
+        """Kill whatever still runs; the folder goes too, RabbitMQ's files are large."""
         for running in self._running:
-            if not running.ended:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    running.end()
+            running.end(signal.SIGKILL)
         for _ in range(20):
             left = self.processes()
             if not left:

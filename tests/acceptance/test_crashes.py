@@ -25,7 +25,8 @@ from broker.node import PrivateNode
 from tests.acceptance.seaport import BORDER, CUSTOMS, EXAMPLE, QUARANTINE, Running, Seaport, port, until
 from tests.harness import alert, as_bytes, shipment
 
-pytestmark = pytest.mark.timeout(400)
+# Twenty starts of a RabbitMQ take four minutes on two cores that others use too, and twice that on slow ones.
+pytestmark = pytest.mark.timeout(700)
 
 CRASHES = 20
 ALERT_READERS = (QUARANTINE, BORDER)
@@ -42,7 +43,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Seaport, P
         node._process = node._epmd = None
         yield seaport, node
         node._process = node._epmd = None
-        asyncio.run(node.stop())
+        asyncio.run(node.kill())
 
 
 def serve(seaport: Seaport) -> Running:
@@ -246,7 +247,7 @@ async def test_twenty_kills_of_an_adapter_lose_no_document_and_accept_none_twice
             kills += 1
         else:
             until(lambda: waiting() == 0, 60, "the last document leaving")
-            until(lambda: not list((seaport.of(CUSTOMS) / "sent").iterdir()), 30, "the last receipt")
+            until(lambda: not list((seaport.of(CUSTOMS) / "sent").iterdir()), 120, "the last receipt")
             assert adapter.end(signal.SIGTERM) == 0
     digests = {hashlib.sha256(content).hexdigest() for content in documents}
     complete = {d for d in digests if (kept / d[:2] / d / "document.xml").exists()}

@@ -272,24 +272,28 @@ def test_a_misspelt_variable_stops_the_start_with_the_nearest_name(quiet: Seapor
     assert "tell-nobody" not in done.notes + done.out.decode()
 
 
-def nobodys_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """An address that refuses every connection, and is held so that nobody else comes to listen there."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{held.getsockname()[1]}"
 
 
 @pytest.mark.parametrize("arguments", [["publish", "--as", CUSTOMS], ["subscribe", "--as", CUSTOMS], ["status"]])
-def test_a_rabbitmq_that_is_not_there_is_status_7_and_named(quiet: Seaport, arguments: list[str]) -> None:
-    where = f"127.0.0.1:{nobodys_port()}"
-    env = {"CBM_URL": f"amqp://kr.customs:tell-nobody@{where}/cbm", "CBM_RABBITMQ__URL": f"amqp://cbm:x@{where}/cbm"}
+def test_a_rabbitmq_that_is_not_there_is_status_7_and_named(quiet: Seaport, nowhere: str, arguments: list[str]) -> None:
+    env = {
+        "CBM_URL": f"amqp://kr.customs:tell-nobody@{nowhere}/cbm",
+        "CBM_RABBITMQ__URL": f"amqp://cbm:x@{nowhere}/cbm",
+    }
     done = quiet.run(*arguments, stdin=as_bytes(alert(CUSTOMS)), env=env)
     assert done.status == 7, done.notes
-    assert where in done.notes
+    assert nowhere in done.notes
     assert "tell-nobody" not in done.notes
 
 
-def test_a_broker_waits_for_a_rabbitmq_that_is_not_there_and_still_ends_in_order(quiet: Seaport) -> None:
-    env = {"CBM_RABBITMQ__URL": f"amqp://cbm:tell-nobody@127.0.0.1:{nobodys_port()}/cbm"}
+def test_a_broker_waits_for_a_rabbitmq_that_is_not_there_and_still_ends_in_order(quiet: Seaport, nowhere: str) -> None:
+    env = {"CBM_RABBITMQ__URL": f"amqp://cbm:tell-nobody@{nowhere}/cbm"}
     running = quiet.start("serve", env=env)
     until(lambda: len(running.logged("amqp.lost")) >= 2, 30, "a second try")
     assert running.end(signal.SIGTERM) == 0

@@ -22,7 +22,7 @@ def own_node() -> Iterator[PrivateNode]:
     asyncio.run(private.start())
     forget_processes(private)
     yield private
-    asyncio.run(private.stop())
+    asyncio.run(private.kill())
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -47,7 +47,7 @@ def tls_node() -> Iterator[PrivateNode]:
     asyncio.run(private.start())
     forget_processes(private)
     yield private
-    asyncio.run(private.stop())
+    asyncio.run(private.kill())
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -133,7 +133,7 @@ def operators() -> Iterator[OperatorsNode]:
     asyncio.run(start())
     forget_processes(node)
     yield node
-    asyncio.run(node.stop())
+    asyncio.run(node.kill())
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -205,7 +205,10 @@ class Sender:
 
     async def stop(self) -> None:
         """Stop publishing."""
-        self._task.cancel()
+        # Python 3.11's `wait_for` forgets a cancellation that comes together with what it waits for.
+        while not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=1)
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 

@@ -354,13 +354,13 @@ COSTLY = {
 
 @pytest.mark.parametrize("content", COSTLY.values(), ids=COSTLY.keys())
 def test_a_document_with_a_great_many_of_anything_is_read_or_refused_in_seconds(content: bytes) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     try:
         found = read(content)
     except TranslationError:
         found = []
     assert all(len(message.data.native.warnings) <= 100 for message in found)
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
 
 
 def check_sound(content: bytes) -> None:

@@ -24,7 +24,7 @@ class Staged(Supervisor):
 
 
 async def ended(folder: Path, statuses: dict[str, int]) -> tuple[int | None, Counter[str]]:
-    """Return the status that ends everything within a second, None if nothing does, and how often each ran."""
+    """Return the status that ends everything, None if what ends runs again instead, and how often each ran."""
     agency = {"id": "kr.customs", "name": "Customs", "sector": "customs"}
     settings = Settings.model_validate(
         {
@@ -37,11 +37,14 @@ async def ended(folder: Path, statuses: dict[str, int]) -> tuple[int | None, Cou
     staged = Staged(settings, folder / "cbm.toml", logs=None)
     staged.statuses, staged.runs = statuses, Counter()
     await staged.start(lambda _: None)
+    waiting = asyncio.create_task(staged.wait())
     try:
-        return await asyncio.wait_for(staged.wait(), 1.0), staged.runs
-    except TimeoutError:
-        return None, staged.runs
+        async with asyncio.timeout(30):
+            while not waiting.done() and min(staged.runs[name] for name in statuses) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # no event tells of a run
+        return waiting.result() if waiting.done() else None, staged.runs
     finally:
+        waiting.cancel()
         await staged.stop(lambda _: None)
 
 
