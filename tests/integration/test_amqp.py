@@ -338,7 +338,7 @@ async def test_a_connection_reset_within_a_frame_fails_all_that_was_open(house: 
 async def test_a_confirm_is_waited_for_as_long_as_others_come_and_given_up_when_none_does(session: Session) -> None:
     publisher = await session.publisher()
     group = Confirmations()
-    group._expect()  # as of a publish that RabbitMQ forgets
+    group.expect()  # as of a publish that RabbitMQ forgets
     waiting = asyncio.create_task(publisher.settled(group, 0.8))
     for _ in range(12):
         await publisher.publish_confirmed("", QUEUE, b"0", props(), WAIT_S)

@@ -46,10 +46,10 @@ async def test_a_refusal_that_lasts_is_the_end(monkeypatch: pytest.MonkeyPatch) 
 
 async def test_a_cancellation_that_comes_with_the_last_confirm_is_not_forgotten() -> None:
     group = Confirmations()
-    group._expect()
+    group.expect()
     waiting = asyncio.create_task(group.wait(20))
     await asyncio.sleep(0)
-    group._settle(0, None)
+    group.settle(0, None)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
