@@ -226,9 +226,7 @@ class Matcher:
             frame.group.segments.append(segment)
             return
         self._open(frame, place)
-        child = self._frames[-1]
-        child.counts[0] = 1
-        child.group.segments.append(segment)
+        self._frames[-1].group.segments.append(segment)
 
     def _open(self, frame: _Frame, place: Place) -> None:
         assert place.group is not None
@@ -237,7 +235,8 @@ class Matcher:
             self._current = group
         else:
             frame.group.groups.append(group)
-        self._frames.append(_Frame(place.group, group))
+        # Its trigger is behind it: another one begins another group.
+        self._frames.append(_Frame(place.group, group, 1, {0: 1}))
 
     def _close(self, depth: int) -> None:
         for frame in self._frames[depth + 1 :]:
@@ -256,7 +255,6 @@ class Matcher:
                 frame.position = index
                 frame.counts[index] = frame.counts.get(index, 0) + 1
                 self._open(frame, place)
-                self._frames[-1].counts[0] = 1
                 self._enter(self._frames[-1], inner, segment)
                 return True
         return False

@@ -33,6 +33,7 @@ _ANY_HELD = re.compile(f"[{_HELD}]")
 # (0x1C to 0x1F), which syntax level B separates with.
 _AROUND = " \t\r\n\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\ufeff"
 _TAG = re.compile(r"[A-Z][A-Z0-9]{2}(?![A-Za-z0-9])|[A-Z]{3,4}(?![A-Za-z0-9])")
+_NAMED = re.compile(r"[A-Z]{3}")
 _OPENING = re.compile(r"UNA[^\w\s](?s:.{5})|UN[BGH](?=[^\w\s]|\s[^\w\s])|UN\s?[BGH][^\w\s]")
 _ADVICE = re.compile(r"UNA(?P<c>.)(?P<e>.)(?P<d>.)(?P<r>.)(?P<p>.)(?P<t>.)", re.DOTALL)
 _SYNTAX = re.compile(r"UNB[^\w\s]\s*(?P<level>[A-Za-z0-9]{2,4}?[A-Za-z])(?=[^\w])[^\w]?(?P<version>[1-9])?", re.DOTALL)
@@ -103,7 +104,9 @@ class Segment:
     def place(self) -> str:
         """Where it stands: segment, tag, line."""
         within = f" of message {self.message}" if self.message else ""
-        return f"segment {self.number} ({self.tag[:8]}){within}, line {self.line}"
+        # What is no tag may be anything, a person's name too.
+        tag = self.tag if _NAMED.fullmatch(self.tag) else "?"
+        return f"segment {self.number} ({tag}){within}, line {self.line}"
 
     def __repr__(self) -> str:
         return f"Segment({self.tag} {self.number}, line {self.line})"
