@@ -40,7 +40,7 @@ class _Report:
         self.issued = first_moment(root.segments, ("137", "182"), context)
         self.when = first_moment(root.segments, context.table("time").get(kind, ()), context)
         legs = root.children("TDT")
-        self.transport = _main_leg(legs, context)
+        self.transport = main_leg(legs, context)
         self.places = [*root.all("LOC"), *(one for leg in legs for one in leg.every("LOC"))]
         self.parties = [*root.all("NAD"), *(one.segments[0] for one in root.children("NAD"))]
         self.fleet = Fleet()
@@ -64,12 +64,16 @@ class _Report:
         if self.event is None:
             return None
         inner = [one for leg in group.descendants("TDT") for one in leg.every("LOC")]
-        places = [*self.places, *group.all("LOC"), *(one for sub in group.children("RFF", "LOC") for one in sub.all("LOC"))]
+        places = [
+            *self.places,
+            *group.all("LOC"),
+            *(one for sub in group.children("RFF", "LOC") for one in sub.all("LOC")),
+        ]
         kind = context.heading.type
         return draft(
             self.event, identifiers, self.when, self.issued, context,
             place=best_place([*places, *inner], context.table("place").get(kind, ()), context),
-            transport=self.transport or _main_leg(group.descendants("TDT"), context),
+            transport=self.transport or main_leg(group.descendants("TDT"), context),
             parties=parties_of(chain(_parties(group), self.parties), context),
             goods=self._goods(group, places),
             equipment=equipment,
@@ -111,7 +115,7 @@ def _parties(group: Group) -> Iterator[Segment]:
         yield from (one.segments[0] for one in child.children("NAD"))
 
 
-def _main_leg(legs: Iterable[Group], context: Context) -> Transport | None:
+def main_leg(legs: Iterable[Group], context: Context) -> Transport | None:
     """The main carriage (8051: 20), else that at the border (11), else the first leg there is."""
     found = [one.segments[0] for one in legs if one.trigger == "TDT"]
     for stage in ("20", "11", "21"):

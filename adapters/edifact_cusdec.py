@@ -60,12 +60,15 @@ class Declarations(Interchanges):
             parties=parties_of(parties, context),
             goods=[one for one in items if one is not None],
             equipment=equipment,
-            documents=[
-                Document(id=one.get(2)[:512], **present(type=one.get(1)[:512])) for one in root.every("DOC") if one.get(2)
-            ],
+            documents=_documents(root),
         )  # fmt: skip
         if found is not None:
             yield found
+
+
+def _documents(root: Group) -> list[Document]:
+    rows = [(one.get(2)[:512], one.get(1)[:512]) for one in root.every("DOC")]
+    return [Document(id=number, **present(type=name)) for number, name in rows if number]
 
 
 def _equipment(root: Group, identifiers: Identifiers, context: Context) -> list[Equipment]:

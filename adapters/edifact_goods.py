@@ -69,7 +69,12 @@ def _hs(group: Group, context: Context) -> str | None:
     """The longest commodity code of CST (C246) or of PIA under HS."""
     codes: list[tuple[str, Segment]] = [
         (one.get(element), one) for one in group.every("CST") for element in range(2, 7)
-    ] + [(one.get(element), one) for one in group.every("PIA") for element in range(2, 7) if one.get(element, 1) in _TARIFF]
+    ] + [
+        (one.get(element), one)
+        for one in group.every("PIA")
+        for element in range(2, 7)
+        if one.get(element, 1) in _TARIFF
+    ]
     best = ""
     for code, segment in codes:
         plain = re.sub(r"[.\s-]", "", code)

@@ -166,7 +166,7 @@ class Conveyances(Interchanges):
 
 
 def movement(root: Group, wanted: str, context: Context) -> tuple[str, str, Moment | None, Place | None]:
-    """Return event, classifier, time and place: the first time of the event that the report's name says, else of any."""
+    """Return event, classifier, time and place: of the event that the report's name says, else of the first time."""
     table = context.table("conveyance")
     stops = [*root.children("LOC"), *(stop for leg in root.children("TDT") for stop in leg.children("LOC"))]
     rows: list[tuple[Segment, Segment | None]] = [
@@ -187,4 +187,3 @@ def _stop(places: Sequence[Segment], event: str, context: Context) -> Place | No
     order: Iterable[str] = context.table("place").get("CUSREP", ())
     order = [one for one in order if (one in ("5", "9", "125")) == (event == "departed")]
     return best_place(places, order, context)
-

@@ -176,8 +176,8 @@ class Bookings(Interchanges):
                 break
             if segment.tag == "TVL" and flight is None:
                 flight = segment
-            elif segment.tag == "EQN" and (number := whole(segment.get(1), segment)) is not None:
-                counts = {"bookings": number}
+            elif segment.tag == "EQN" and (count := whole(segment.get(1), segment)) is not None:
+                counts = {"bookings": count}
         if flight is None:
             context.findings.fault("no-conveyance", context.heading.place, "no TVL tells which flight it is about")
             return
@@ -202,7 +202,9 @@ def _flight(airline: str, number: str) -> Transport | None:
     voyage = short(airline + number)
     if not voyage:
         return None
-    return Transport(mode="4", means=Means(scheme="flight", value=voyage), voyage=voyage, **present(carrier=short(airline)))
+    return Transport(
+        mode="4", means=Means(scheme="flight", value=voyage), voyage=voyage, **present(carrier=short(airline))
+    )
 
 
 def _port(code: str) -> Place | None:
@@ -216,5 +218,3 @@ def _moment_of(day: str, clock: str, context: Context) -> Moment | None:
     time = clock if _CLOCK.fullmatch(clock) else "0000"
     found = read_time(f"20{day[4:]}-{day[2:4]}-{day[:2]}T{time[:2]}:{time[2:]}", context.origin.zone)
     return Moment(*found) if found else None
-
-

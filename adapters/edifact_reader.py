@@ -7,7 +7,7 @@ has a reader of its own.
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any
 
 from adapters.document import Document, Findings, Identifiers, Origin
 from adapters.edifact_envelope import NativeMessage, read_messages
@@ -33,9 +33,9 @@ _BARE = re.compile(r"UN[ABGH][^\w\s]")
 class Interchanges:
     """A translator of one message type; others in the same interchange are passed over."""
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    type: ClassVar[str]
+    name: str
+    title: str
+    type: str
     """Message type (0065)."""
     can_read: bool = True
     can_write: bool = False

@@ -109,7 +109,7 @@ def _time(value: str, code: str, context: Context) -> tuple[Moment, bool] | None
         shape = _BY_LENGTH.get(len(run), "")
         if not shape:
             return None
-    parts = {key: "" for key in ("cc", "yy", "mm", "dd", "HH", "MM", "SS")}
+    parts = dict.fromkeys(("cc", "yy", "mm", "dd", "HH", "MM", "SS"), "")
     for position in range(0, len(shape), 2):
         parts[shape[position : position + 2]] = run[position : position + 2]
     century = parts["cc"] or ("20" if int(parts["yy"]) < 70 else "19")

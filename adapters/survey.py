@@ -20,7 +20,7 @@ from adapters.formats import FORMATS, recognise
 from adapters.translator import Translator, messages
 from schemas.errors import TranslationError
 
-CORPORA = ("wco-data-model", "sps-ephyto", "cap", "ics-ens")
+CORPORA = ("wco-data-model", "sps-ephyto", "cap", "ics-ens", "edifact")
 BEGIN, END = "<!-- survey:begin -->", "<!-- survey:end -->"
 # Where and when a document is read changes no count.
 _ORIGIN = Origin("kr.customs", datetime(2026, 1, 1, tzinfo=UTC), ZoneInfo("Asia/Seoul"))
@@ -30,6 +30,7 @@ _RULES = {
     "document-type": "a document type declaration, which can carry entities",
     "no-identifier": "nothing in it tells which consignment it is about",
     "no-alert": "a feed or wrapper without an alert in it",
+    "no-conveyance": "neither a conveyance nor where it calls is told",
 }
 
 
