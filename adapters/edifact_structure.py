@@ -48,7 +48,10 @@ class Definition:
 
     def after(self, tag: str, position: int) -> int:
         """Return the index of the first place of that tag at or after `position`; -1 where there is none."""
-        return next((index for index in self.by_tag.get(tag, ()) if index >= position), -1)
+        for index in self.by_tag.get(tag, ()):
+            if index >= position:
+                return index
+        return -1
 
 
 class Group:

@@ -1,16 +1,16 @@
 """Splits UN/EDIFACT (ISO 9735, syntax versions 1 to 4) into segments, piece by piece, in constant memory.
 
-Owns characters, service characters and the limits of a segment. Never knows an envelope or a message: what
+Owns service characters and the limits of a segment; characters are those of edifact_characters. Never knows an envelope or a message: what
 stands around an interchange (a teletype heading, a disclaimer) is passed over, the rest comes out in order.
 """
 
-import codecs
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.document import Findings
+from adapters.edifact_characters import texts
 from schemas.errors import Fault, TranslationError
 
 CHUNK_BYTES = 64 * 1024
@@ -36,7 +36,6 @@ _TAG = re.compile(r"[A-Z][A-Z0-9]{2}(?![A-Za-z0-9])|[A-Z]{3,4}(?![A-Za-z0-9])")
 _NAMED = re.compile(r"[A-Z]{3}")
 _OPENING = re.compile(r"UNA[^\w\s](?s:.{5})|UN[BGH](?=[^\w\s]|\s[^\w\s])|UN\s?[BGH][^\w\s]")
 _ADVICE = re.compile(r"UNA(?P<c>.)(?P<e>.)(?P<d>.)(?P<r>.)(?P<p>.)(?P<t>.)", re.DOTALL)
-_SYNTAX = re.compile(r"UNB[^\w\s]\s*(?P<level>[A-Za-z0-9]{2,4}?[A-Za-z])(?=[^\w])[^\w]?(?P<version>[1-9])?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +58,11 @@ LEVEL_B = Advice(component="\x1f", element="\x1d", terminator="\x1c")
 class Segment:
     """One segment: its tag, its data elements, each a list of components, and its place."""
 
-    __slots__ = ("advice", "elements", "extra", "line", "message", "number")
+    __slots__ = ("advice", "elements", "extra", "line", "message", "number", "tag")
 
     def __init__(self, elements: list[list[str]], number: int, line: int, advice: Advice) -> None:
         self.elements = elements
+        self.tag = elements[0][0]
         self.number = number
         """Counted from 1 in what the tokeniser was given; the envelope counts it anew in each message."""
         self.line = line
@@ -71,11 +71,6 @@ class Segment:
         """The reference of the message that it stands in (0062), once the envelope knows it."""
         self.extra: dict[int, list[list[str]]] | None = None
         """The further repetitions of repeated elements, by index."""
-
-    @property
-    def tag(self) -> str:
-        """The segment's tag."""
-        return self.elements[0][0]
 
     def get(self, element: int, component: int = 0) -> str:
         """Return a component, blanks around it taken away; empty where the segment does not hold it.
@@ -126,7 +121,7 @@ def segments(chunks: Iterable[bytes], findings: Findings, charsets: Mapping[str,
     Raises:
         TranslationError: nothing in its beginning opens an interchange or a message, or a segment never ends.
     """
-    return _Tokeniser(findings, charsets).run(_texts(chunks, findings, charsets))
+    return _Tokeniser(findings, charsets).run(texts(chunks, findings, charsets))
 
 
 def opening(text: str) -> int:
@@ -182,82 +177,6 @@ def _inferred(text: str) -> Advice:
         repetition="",
         terminator=end.group(1) if end else "'",
     )
-
-
-def codec_of(head: str, charsets: Mapping[str, Any], findings: Findings) -> str:
-    """Return the codec that UNB's syntax identifier (S001, 0001) asks for."""
-    match = _SYNTAX.search(head.replace("\r", "").replace("\n", ""))
-    if match is None:
-        return "ascii"
-    level = match["level"].upper()
-    found = charsets.get(level)
-    if found is None:
-        findings.warn("syntax-identifier", "UNB", "S001 0001 names no repertoire that is known; read as ASCII or UTF-8")
-    return str(found or "ascii")
-
-
-def _texts(chunks: Iterable[bytes], findings: Findings, charsets: Mapping[str, Any]) -> Iterator[str]:
-    """Decode: by byte-order mark, by the shape of UTF-16, else by UNB, with UTF-8 told by its form."""
-    source = iter(chunks)
-    head = b""
-    for chunk in source:
-        head += chunk
-        if len(head) >= 4096:
-            break
-    codec, skip = _marked(head)
-    if codec:
-        if codec != "utf-8":
-            findings.warn("encoding", "UNB", f"the document is in {codec.upper()}, which no syntax identifier means")
-        decoder = codecs.getincrementaldecoder(codec)("replace")
-        yield decoder.decode(head[skip:])
-        for chunk in source:
-            yield decoder.decode(chunk)
-        yield decoder.decode(b"", True)
-        return
-    declared = codec_of(head.decode("latin-1"), charsets, findings)
-    yield from _declared([head], source, declared, findings)
-
-
-def _declared(first: list[bytes], source: Iterator[bytes], declared: str, findings: Findings) -> Iterator[str]:
-    """Decode by what UNB declares, unless the bytes beyond ASCII are plainly UTF-8."""
-    decoder: Any = None
-    for chunks in (first, source):
-        for chunk in chunks:
-            if decoder is None:
-                if chunk.isascii() and b"\x1b" not in chunk:
-                    yield chunk.decode("ascii")
-                    continue
-                decoder = _decoder(chunk, declared, findings)
-            yield decoder.decode(chunk)
-    if decoder is not None:
-        yield decoder.decode(b"", True)
-
-
-def _decoder(chunk: bytes, declared: str, findings: Findings) -> Any:
-    codec = declared
-    if declared != "utf-8" and not chunk.isascii() and not declared.startswith("iso2022"):
-        try:
-            codecs.getincrementaldecoder("utf-8")("strict").decode(chunk)
-            codec = "utf-8"
-        except UnicodeDecodeError:
-            codec = "latin-1" if declared == "ascii" else declared
-        if codec != declared:
-            detail = f"characters beyond the repertoire that UNB declares; read as {codec.upper()}"
-            findings.warn("character-set", "UNB", detail)
-    return codecs.getincrementaldecoder(codec)("replace")
-
-
-def _marked(head: bytes) -> tuple[str, int]:
-    """Tell an encoding by its byte-order mark or, of UTF-16, by its zeros; with how many bytes to skip."""
-    if head.startswith(codecs.BOM_UTF8):
-        return "utf-8", 3
-    if head.startswith(codecs.BOM_UTF16_LE):
-        return "utf-16-le", 2
-    if head.startswith(codecs.BOM_UTF16_BE):
-        return "utf-16-be", 2
-    if head[:512].count(0) > len(head[:512]) // 3:
-        return ("utf-16-le" if head[1:512:2].count(0) >= head[0:512:2].count(0) else "utf-16-be"), 0
-    return "", 0
 
 
 class _Tokeniser:
