@@ -25,7 +25,7 @@ from adapters.edifact_values import (
 )
 from adapters.translator import Draft
 from schemas.base import present
-from schemas.shipment import Document, Equipment, Goods, Transport
+from schemas.shipment import Document, Equipment, Goods, Scheme, Transport
 
 
 class _Report:
@@ -37,6 +37,9 @@ class _Report:
         self.event = event_of(begin, context)
         self.name, self.number = (begin.get(1), begin.get(2)) if begin else ("", "")
         kind = context.heading.type
+        # A contract of carriage is a transport document itself; a manifest is a report.
+        named: Scheme | None = context.table("document").get(self.name)
+        self.scheme: Scheme = named or "lrn"
         self.issued = first_moment(root.segments, ("137", "182"), context)
         self.when = first_moment(root.segments, context.table("time").get(kind, ()), context)
         legs = root.children("TDT")
@@ -60,7 +63,7 @@ class _Report:
         if not identifiers and self.number and group.trigger == "CNI":
             context.findings.fault("no-identifier", group.segments[0].place, "the consignment has no reference")
             return None
-        identifiers.add("lrn", self.number)
+        identifiers.add(self.scheme, self.number)
         if self.event is None:
             return None
         inner = [one for leg in group.descendants("TDT") for one in leg.every("LOC")]

@@ -25,9 +25,9 @@ MAX_DRAFTS = 50_000
 # More are noise: what is wrong in each of ten thousand consignments has one cause.
 MAX_FAULTS = 100
 _LOOK_BYTES = 16 * 1024
-_HEADER = re.compile(r"UNH([^\w\s])[^+*]{0,40}?\1([A-Z]{0,6})([^\w\s])")
-_FIRST = re.compile(r"UNH.{3,120}?BGM[^\w\s](\d{1,3})\b", re.DOTALL)
-_BARE = re.compile(r"UN[ABGH][^\w\s]")
+_HEADER = re.compile(r"UNH([^\w \t\r\n])[^+*]{0,40}?\1([A-Z]{0,6})([^\w \t\r\n])")
+_FIRST = re.compile(r"UNH.{3,120}?BGM[^\w \t\r\n](\d{1,3})\b", re.DOTALL)
+_BARE = re.compile(r"UN[ABGH][^\w \t\r\n]")
 
 
 class Interchanges:

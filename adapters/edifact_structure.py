@@ -159,12 +159,16 @@ class _Frame:
 class Matcher:
     """Brings segments into a tree, one by one; `root` is the message so far."""
 
-    def __init__(self, definition: Definition, findings: Findings, split: str = "") -> None:
-        """`split` names a segment: each group of the message that it begins is handed out and not kept."""
+    def __init__(self, definition: Definition, findings: Findings, split: str = "", *, strict: bool = False) -> None:
+        """`split` names a segment: each group of the message that it begins is handed out and not kept.
+
+        `strict` also warns of what groups lack: real messages leave out much of it.
+        """
         self.root = Group()
         self._frames = [_Frame(definition, self.root)]
         self._findings = findings
         self._split = split
+        self._strict = strict
         self._current: Group | None = None
         self._held = 0
         self._warned: set[tuple[str, str]] = set()
@@ -188,6 +192,8 @@ class Matcher:
         if self._current is not None:
             current, self._current = self._current, None
             yield current
+        if self._strict:
+            self._close(0)
         self._missing(self._frames[0].definition, self._frames[0].counts, "the message")
 
     def tree(self, segments: Iterator[Segment]) -> Group:
@@ -242,7 +248,7 @@ class Matcher:
         self._frames.append(_Frame(place.group, group, 1, {0: 1}))
 
     def _close(self, depth: int) -> None:
-        for frame in self._frames[depth + 1 :]:
+        for frame in self._frames[depth + 1 :] if self._strict else ():
             self._missing(frame.definition, frame.counts, f"a group {frame.group.trigger}")
         if depth == 0:
             self._current = None

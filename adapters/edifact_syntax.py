@@ -1,7 +1,8 @@
 """Splits UN/EDIFACT (ISO 9735, syntax versions 1 to 4) into segments, piece by piece, in constant memory.
 
-Owns service characters and the limits of a segment; characters are those of edifact_characters. Never knows an envelope or a message: what
-stands around an interchange (a teletype heading, a disclaimer) is passed over, the rest comes out in order.
+Owns service characters and the limits of a segment; decoding is that of edifact_characters. Never knows an
+envelope or a message: what stands around an interchange (a teletype heading, a disclaimer) is passed over, the
+rest comes out in order.
 """
 
 import re
@@ -34,7 +35,7 @@ _ANY_HELD = re.compile(f"[{_HELD}]")
 _AROUND = " \t\r\n\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\ufeff"
 _TAG = re.compile(r"[A-Z][A-Z0-9]{2}(?![A-Za-z0-9])|[A-Z]{3,4}(?![A-Za-z0-9])")
 _NAMED = re.compile(r"[A-Z]{3}")
-_OPENING = re.compile(r"UNA[^\w\s](?s:.{5})|UN[BGH](?=[^\w\s]|\s[^\w\s])|UN\s?[BGH][^\w\s]")
+_OPENING = re.compile(r"UNA[^\w \t\r\n](?s:.{5})|UN[BGH](?=[^\w \t\r\n]|\s[^\w \t\r\n])|UN\s?[BGH][^\w \t\r\n]")
 _ADVICE = re.compile(r"UNA(?P<c>.)(?P<e>.)(?P<d>.)(?P<r>.)(?P<p>.)(?P<t>.)", re.DOTALL)
 
 
@@ -165,11 +166,11 @@ def _inferred(text: str) -> Advice:
     if element == LEVEL_B.element:
         return LEVEL_B
     # UNB*UNOA:1*… or UNH*1*CUSCAR:D:95B:UN
-    component = re.match(r"UN[BH]" + re.escape(element) + r"[^\W_]{1,35}([^\w\s])", text)
-    typed = re.search(r"UNH" + re.escape(element) + r"[^\W_]+" + re.escape(element) + r"\w{6}([^\w\s])", text)
+    component = re.match(r"UN[BH]" + re.escape(element) + r"[^\W_]{1,35}([^\w \t\r\n])", text)
+    typed = re.search(r"UNH" + re.escape(element) + r"[^\W_]+" + re.escape(element) + r"\w{6}([^\w \t\r\n])", text)
     mark = (typed or component).group(1) if typed or component else ":"  # type: ignore[union-attr]
-    end = re.search(r"([^\w\s])\s*UN[GH]" + re.escape(element), text[4:]) or re.search(
-        r"([^\w\s])\s*BGM" + re.escape(element), text
+    end = re.search(r"([^\w \t\r\n])\s*UN[GH]" + re.escape(element), text[4:]) or re.search(
+        r"([^\w \t\r\n])\s*BGM" + re.escape(element), text
     )
     return Advice(
         component=mark if mark != element else ":",
@@ -198,7 +199,10 @@ class _Tokeniser:
         """Yield every segment."""
         buffer: str | None = self._begin(texts)
         pending = carry = ""
-        while buffer is not None:
+        while buffer is not None or self._opens(pending, 0):
+            if buffer is None:
+                buffer = self._again(self._unhold(pending) + carry, texts)
+                pending = carry = ""
             text = carry + buffer
             carry = self._odd_release(text)
             parts = (pending + self._hold(text[:-1] if carry else text)).split(self._advice.terminator)
@@ -210,6 +214,10 @@ class _Tokeniser:
                 buffer = self._again(rest + carry, texts)
                 pending = carry = ""
                 continue
+            if self._opens(pending, HEAD_CHARACTERS):
+                buffer = self._again(self._unhold(pending) + carry, texts)
+                pending = carry = ""
+                continue
             if len(pending) > MAX_SEGMENT_CHARACTERS:
                 if self._open:
                     raise TranslationError([Fault("segment-too-long", f"line {self._line}", _TOO_LONG)])
@@ -218,6 +226,13 @@ class _Tokeniser:
                 pending = pending[-16:]
             buffer = next(texts, None)
         yield from self._last(pending + carry)
+
+    def _opens(self, pending: str, characters: int) -> bool:
+        """Whether, between interchanges, what has no terminator of the last one opens another."""
+        if self._open:
+            return False
+        start = opening(pending)
+        return start >= 0 and len(pending) - start >= characters
 
     def _begin(self, texts: Iterator[str]) -> str:
         head = ""
