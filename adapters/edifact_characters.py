@@ -12,7 +12,9 @@ from adapters.document import Findings
 
 # UNB stands in this much of a document, or it is decoded as ASCII or UTF-8.
 _LOOK_BYTES = 4096
-_SYNTAX = re.compile(r"UNB[^\w \t\r\n]\s*(?P<level>[A-Za-z0-9]{2,4}?[A-Za-z])(?=[^\w])[^\w]?(?P<version>[1-9])?", re.DOTALL)
+_SYNTAX = re.compile(
+    r"UNB[^\w \t\r\n]\s*(?P<level>[A-Za-z0-9]{2,4}?[A-Za-z])(?=[^\w])[^\w]?(?P<version>[1-9])?", re.DOTALL
+)
 
 
 def codec_of(head: str, charsets: Mapping[str, Any], findings: Findings) -> str:

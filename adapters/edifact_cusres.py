@@ -140,12 +140,13 @@ def _verdicts(group: Group, context: Context) -> Iterator[_Verdict]:
         at = 2 if one.tag == "GEI" else 1
         code, text = one.get(at).lstrip("0"), one.get(at, 3)
         known = table.get(code)
-        if text in _EVENTS:
+        if code == "ZZZ" and event is not None:
+            if _WORD.fullmatch(text):
+                seen[-1] = _Verdict(event, text)
+        elif text in _EVENTS:
             # Ours: the event in its own word; the outcome's follows.
             event = text
-            seen.append(_Verdict(event, known[1] if known and known[0] == event else event))
-        elif code == "ZZZ" and event is not None and _WORD.fullmatch(text):
-            seen[-1] = _Verdict(event, text)
+            seen.append(_Verdict(event, event))
         elif known:
             seen.append(_Verdict(str(known[0]), str(known[1])))
     yield from dict.fromkeys(seen)

@@ -211,16 +211,13 @@ class Matcher:
                 self._close(depth)
                 self._enter(frame, index, segment)
                 return
+        if self._late(len(self._frames) - 1, segment):
+            return
         for depth in range(len(self._frames) - 1, -1, -1):
-            frame = self._frames[depth]
-            if self._without_trigger(depth, frame, segment):
+            if self._without_trigger(depth, self._frames[depth], segment):
                 return
-        for frame in reversed(self._frames):
-            if tag in frame.definition.by_tag:
-                self._warn("segment-order", segment, "stands later than its definition has it")
-                index = frame.definition.by_tag[tag][-1]
-                self._close(self._frames.index(frame))
-                self._enter(frame, index, segment)
+        for depth in range(len(self._frames) - 2, -1, -1):
+            if self._late(depth, segment):
                 return
         self._warn("unexpected-segment", segment, "its definition has no place for it here")
         self._frames[-1].group.segments.append(segment)
@@ -253,6 +250,17 @@ class Matcher:
         if depth == 0:
             self._current = None
         del self._frames[depth + 1 :]
+
+    def _late(self, depth: int, segment: Segment) -> bool:
+        """Take a segment that a group's definition has further ahead; its trigger begins another group."""
+        frame = self._frames[depth]
+        index = next((one for one in frame.definition.by_tag.get(segment.tag, ()) if one or not depth), -1)
+        if index < 0:
+            return False
+        self._warn("segment-order", segment, "stands later than its definition has it")
+        self._close(depth)
+        self._enter(frame, index, segment)
+        return True
 
     def _without_trigger(self, depth: int, frame: _Frame, segment: Segment) -> bool:
         """Begin a group without its trigger, if that gives the segment a place."""

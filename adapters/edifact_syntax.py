@@ -147,7 +147,7 @@ def read_advice(text: str, findings: Findings) -> tuple[Advice, int]:
         component, element, decimal, "" if release == " " else release,
         "" if repetition in " " + component + element + terminator + release else repetition, terminator,
     )  # fmt: skip
-    rest = text[match.end() :]
+    rest = text[match.end() : match.end() + HEAD_CHARACTERS]
     if len({component, element, terminator}) < 3:
         findings.warn("service-characters", "UNA", "two of its characters are the same; the segments show others")
         return _inferred(rest.lstrip(_AROUND)), match.end()
@@ -159,9 +159,10 @@ def read_advice(text: str, findings: Findings) -> tuple[Advice, int]:
 
 def _inferred(text: str) -> Advice:
     """Service characters as the first segments show them: a dialect without UNA, else the defaults."""
+    text = text[:HEAD_CHARACTERS]
     element = text[3:4]
     if not element or element.isalnum() or element == "+":
-        lines = "'" not in text[:HEAD_CHARACTERS] and re.search(r"\n(?:UN[GHT]|BGM)\+", text[:HEAD_CHARACTERS])
+        lines = "'" not in text and re.search(r"\n(?:UN[GHT]|BGM)\+", text)
         return Advice(terminator="\n") if lines else Advice()
     if element == LEVEL_B.element:
         return LEVEL_B
@@ -290,7 +291,7 @@ class _Tokeniser:
                 if lines:
                     text = self._joined(text, line)
             if not self._open or not text or text.startswith("UNA"):
-                start = 0 if self._open else opening(text)
+                start = 0 if self._open else opening(text + advice.terminator)
                 if not text or start < 0 or text[start + 3 :] == self._una:
                     if text and start < 0:
                         self._warn("noise", f"line {line}", "text between or after interchanges is passed over")

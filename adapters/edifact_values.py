@@ -91,6 +91,8 @@ _BY_FORMAT = {
     "304": "ccyymmddHHMMSS", "307": "ccyymmddHHMMSS", "308": "ccyymmddHHMM", "713": "yymmddHHMM",
     "717": "yymmdd", "718": "ccyymmdd", "719": "ccyymmddHHMM",
 }  # fmt: skip
+# Of these a begin and an end, without a zone.
+_PERIODS = frozenset({"713", "717", "718", "719"})
 _NO_DAY = frozenset({"610", "602", "609", "601", "616", "615", "107", "108", "109", "401", "402", "404"})
 
 
@@ -101,7 +103,7 @@ def _time(value: str, code: str, context: Context) -> tuple[Moment, bool] | None
     text = value.replace("T", "") if code == "10" else value
     digits = re.match(r"\d*", text, re.ASCII)
     run = digits.group() if digits else ""
-    rest = text[len(run) :]
+    rest = "" if code in _PERIODS else text[len(run) :]
     shape = _BY_FORMAT.get(code, "")
     misread = False
     if not shape or len(run) < len(shape) or (len(run) > len(shape) and code != "307"):

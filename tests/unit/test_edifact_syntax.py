@@ -39,9 +39,7 @@ def codes(content: bytes | str) -> list[str]:
 def envelope(content: str) -> tuple[list[tuple[str, list[str]]], list[str]]:
     findings = Findings()
     tokens = segments(chunks_of(content.encode()), findings, CHARSETS)
-    found = [
-        (one.heading.type, [part.tag for part in one.segments]) for one in read_messages(tokens, findings, TYPES)
-    ]
+    found = [(one.heading.type, [part.tag for part in one.segments]) for one in read_messages(tokens, findings, TYPES)]
     return found, [one.code for one in findings.warnings]
 
 
