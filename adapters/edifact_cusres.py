@@ -180,13 +180,11 @@ def _reason(root: Group, group: Group | None, context: Context) -> str | None:
     """Every text and every error, one to a line."""
     lines: list[str] = []
     for part in [root] if group is None else [group, root]:
-        lines += [text for one in part.all("FTX") if (text := free_text(one))]
-        lines += [line for sub in part.children("ERP", "ERC") for line in _errors(sub)]
-        if part is root and group is None:
-            # What a document's group says belongs to a response that decides on all of them.
-            for sub in root.children("DOC"):
-                lines += [text for one in sub.all("FTX") if (text := free_text(one))]
-                lines += [line for deeper in sub.children("ERP", "ERC") for line in _errors(deeper)]
+        # What a document's group says belongs to a response that decides on all of them.
+        within = [part, *(part.descendants("DOC") if group is None else ())]
+        lines += [text for one in within for sub in one.all("FTX") if (text := free_text(sub))]
+        errors = part.descendants("ERP", "ERC") if part is not root or group is None else part.children("ERP", "ERC")
+        lines += [line for sub in errors for line in _errors(sub)]
     kept, length = [], 0
     for line in dict.fromkeys(lines):
         if length + len(line) + 1 > _MAX_REASON:

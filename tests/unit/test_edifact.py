@@ -401,10 +401,7 @@ def test_what_is_no_decision_has_no_words() -> None:
 
 
 texts = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=90)
-# Hypothesis wants its bounds without a zone.
-times = st.datetimes(datetime.min.replace(year=1971), datetime.min.replace(year=2069)).map(
-    lambda one: one.replace(microsecond=0)
-)
+times = st.integers(31_536_000, 3_124_137_600).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
@@ -414,7 +411,7 @@ def decisions(draw: st.DrawFn) -> Message:
         ["ucr", "mrn", "lrn", "transport-document", "certificate", "container", "equipment", "seal", "other"]
     )
     rows = draw(st.lists(st.tuples(schemes, texts.filter(lambda one: one.strip())), min_size=1, max_size=6))
-    moment = draw(times).replace(tzinfo=draw(zones))
+    moment = draw(times).astimezone(draw(zones))
     optional = {
         "place": st.fixed_dictionaries({}, optional={"locode": st.just("KRPUS"), "name": texts, "facility": texts}),
         "transport": st.fixed_dictionaries(
@@ -438,14 +435,14 @@ def test_any_decision_written_is_valid_and_stays_the_same_once_read(message: Mes
     try:
         first = Responses().write(message)
     except TranslationError as error:
-        assert {one.code for one in error.faults} <= {"no-identifier"}
+        assert {one.code for one in error.faults} <= {"no-identifier"}  # noqa: PT017 (either outcome is right)
         return
     is_valid(first)
     try:
         once = read_one(first, "edifact-cusres")
     except TranslationError as error:
         # Nothing but equipment numbers that no reference qualifier reads back as such.
-        assert {one.code for one in error.faults} == {"no-identifier"}
+        assert {one.code for one in error.faults} == {"no-identifier"}  # noqa: PT017
         return
     again = read_one(Responses().write(once), "edifact-cusres")
     assert content_of(again) == content_of(once)
@@ -470,7 +467,7 @@ def test_no_mutation_of_a_document_breaks_a_reader(data: st.DataObject) -> None:
         try:
             found = messages(translator, document, ORIGIN)
         except TranslationError as error:
-            assert error.faults
+            assert error.faults  # noqa: PT017 (either outcome is right)
         else:
             assert all(parse(one.to_bytes()) == one for one in found)
 
