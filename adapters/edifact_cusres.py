@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from adapters.document import Identifiers
 from adapters.edifact_cuscar import main_leg
-from adapters.edifact_cusres_write import write_response
+from adapters.edifact_cusres_write import NEAREST, write_response
 from adapters.edifact_envelope import NativeMessage
 from adapters.edifact_goods import equipment_of
 from adapters.edifact_reader import Interchanges, draft, references, structure
@@ -35,13 +35,10 @@ from schemas.shipment import Decision
 # What a canonical reason holds.
 _MAX_REASON = 8192
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,63}")
-# Events that a processing indicator's text (7364) may name; see adapters/edifact_cusres_write.py.
-_EVENTS = frozenset(
-    {
-        "declared", "amended", "withdrawn", "rejected", "documents-required", "selected-for-scan",
-        "selected-for-inspection", "inspected", "held", "released", "refused", "exited",
-    }
-)  # fmt: skip
+# What keeps goods where they are; a release beside one of these is none.
+_RESTRICTING = frozenset(
+    {"rejected", "documents-required", "selected-for-scan", "selected-for-inspection", "held", "refused"}
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Responses(Interchanges):
         """Yield the decisions."""
         root = Matcher(structure(context), context.findings).tree(message.segments)
         about = [one for one in root.children("DOC", "RFF") if any(one.all("GIS", "GEI"))]
-        own = list(_verdicts(root, context))
+        own = _verdicts(root, context)
         if not about or own:
             alone = None if own else _by_header(root, context)
             for verdict in own or ([alone] if alone else []):
@@ -79,6 +76,7 @@ class Responses(Interchanges):
 def _one(root: Group, group: Group | None, verdict: _Verdict, context: Context) -> Iterator[Draft]:
     """The draft of a verdict: about `group`, or about all that the response names."""
     identifiers = Identifiers()
+    verdict = _cancelled(verdict, root, context)
     scope = [root] if group is None else [group]
     pieces = [one for part in scope for one in part.every("EQD")] or list(root.all("EQD"))
     for one in pieces:
@@ -131,8 +129,8 @@ def _document(identifiers: Identifiers, segment: Segment, context: Context) -> N
         identifiers.add("other", segment.get(2))
 
 
-def _verdicts(group: Group, context: Context) -> Iterator[_Verdict]:
-    """The decisions of a group's own processing indicators, each once."""
+def _verdicts(group: Group, context: Context) -> list[_Verdict]:
+    """The decisions of a group's own processing indicators, each once; of contradicting ones those that restrict."""
     table = context.table("processing")
     seen: list[_Verdict] = []
     event: str | None = None
@@ -143,13 +141,29 @@ def _verdicts(group: Group, context: Context) -> Iterator[_Verdict]:
         if code == "ZZZ" and event is not None:
             if _WORD.fullmatch(text):
                 seen[-1] = _Verdict(event, text)
-        elif text in _EVENTS:
+        elif NEAREST.get(text) == code:
             # Ours: the event in its own word; the outcome's follows.
             event = text
             seen.append(_Verdict(event, event))
         elif known:
+            event = None
             seen.append(_Verdict(str(known[0]), str(known[1])))
-    yield from dict.fromkeys(seen)
+    found = list(dict.fromkeys(seen))
+    restricting = any(one.event in _RESTRICTING for one in found)
+    if restricting and any(one.event == "released" for one in found):
+        context.findings.warn("contradiction", group.segments[0].place, "a release beside a restriction is left out")
+        found = [one for one in found if one.event != "released"]
+    return found
+
+
+def _cancelled(verdict: _Verdict, root: Group, context: Context) -> _Verdict:
+    """What a verdict becomes where the response takes it back (BGM, 1225): goods no longer released are held."""
+    begin = root.first("BGM")
+    if begin is None or not context.table("response-cancelled").get(begin.get(3).lstrip("0")):
+        return verdict
+    if verdict.event == "released":
+        return _Verdict("held", "release-cancelled")
+    return _Verdict("amended", "decision-cancelled")
 
 
 def _by_header(root: Group, context: Context) -> _Verdict | None:

@@ -31,7 +31,7 @@ _QUALIFIERS: dict[Scheme, str] = {
 _REFERENCE, _EQUIPMENT, _VOYAGE, _TEXT = 70, 17, 17, 512
 _MAX_REFERENCES, _MAX_EQUIPMENT, _MAX_TEXTS = 999, 999, 99
 # The event without a processing indicator of its own goes out under the one that lets least through.
-_NEAREST = {
+NEAREST = {
     "declared": "17",
     "amended": "15",
     "withdrawn": "1",
@@ -53,8 +53,8 @@ _MEANS = {"imo": "146", "call-sign": "103"}
 def write_response(message: Message, profile: Profile) -> bytes:
     """Write the message; see `Translator.write` for what is raised."""
     event = message.type.partition(".")[2]
-    if not isinstance(message, ShipmentMessage) or event not in _NEAREST:
-        known = ", ".join(f"shipment.{one}" for one in _NEAREST)
+    if not isinstance(message, ShipmentMessage) or event not in NEAREST:
+        known = ", ".join(f"shipment.{one}" for one in NEAREST)
         raise TranslationError([Fault("no-words", "/type", f"CUSRES has words for {known} only")])
     body = message.data
     identifiers = [one for one in body.identifiers if _fits(one)]
@@ -173,6 +173,6 @@ def _indicators(event: str, body: Shipment, table: Mapping[str, object]) -> Iter
     if exact is not None:
         yield segment("GEI", _ABOUT, (exact,))
         return
-    yield segment("GEI", _ABOUT, (_NEAREST[event], "", "", event))
+    yield segment("GEI", _ABOUT, (NEAREST[event], "", "", event))
     if re.fullmatch(r".{1,35}", outcome):
         yield segment("GEI", _ABOUT, ("ZZZ", "", "", outcome))

@@ -281,6 +281,19 @@ def test_the_processing_indicator_decides(code: str, event: str) -> None:
     assert read_one(RESPONSE.replace("GIS+4'", f"GIS+{code}'")).type == f"shipment.{event}"
 
 
+def test_no_response_releases_by_mistake() -> None:
+    both = read_one(RESPONSE.replace("GIS+4'", "GIS+4'GIS+5'").replace("UNT+11", "UNT+12"))
+    assert (both.type, warnings(both)) == ("shipment.selected-for-inspection", ["contradiction"])
+    back = read_one(RESPONSE.replace("R-1+11", "R-1+1"))
+    assert (back.type, back.data.decision.outcome) == ("shipment.held", "release-cancelled")
+    transfer = read_one(RESPONSE.replace("GIS+4'", "GIS+8'"))
+    assert (transfer.type, transfer.data.decision.outcome) == ("shipment.declared", "transfer-permitted")
+    worded = read_one(
+        RESPONSE.replace("95B", "21A").replace("GIS+4'", "GEI+5+7:::released'").replace("GIS+23'", "GEI+5+23'")
+    )
+    assert worded.type == "shipment.held"
+
+
 def test_a_response_without_a_decision_is_refused_and_errors_reject() -> None:
     text = RESPONSE.replace("GIS+4'\n", "")
     assert refusal(text, "edifact-cusres") == [("no-decision", "segment 2 (BGM) of message 1, line 3")]
