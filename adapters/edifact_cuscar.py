@@ -27,6 +27,9 @@ from adapters.translator import Draft
 from schemas.base import present
 from schemas.shipment import Document, Equipment, Goods, Scheme, Transport
 
+# Places and parties of a whole report: a segment table lets it have 99 of each.
+MAX_HEAD = 99
+
 
 class _Report:
     """What the head of a report says of all its consignments."""
@@ -44,8 +47,9 @@ class _Report:
         self.when = first_moment(root.segments, context.table("time").get(kind, ()), context)
         legs = root.children("TDT")
         self.transport = main_leg(legs, context)
-        self.places = [*root.all("LOC"), *(one for leg in legs for one in leg.every("LOC"))]
-        self.parties = [*root.all("NAD"), *(one.segments[0] for one in root.children("NAD"))]
+        # They are gone through for each consignment.
+        self.places = [*root.all("LOC"), *(one for leg in legs for one in leg.every("LOC"))][:MAX_HEAD]
+        self.parties = [*root.all("NAD"), *(one.segments[0] for one in root.children("NAD"))][:MAX_HEAD]
         self.fleet = Fleet()
         for group in root.children("EQD"):
             self.fleet.add(group)

@@ -5,11 +5,11 @@ its own: the same message gives the same bytes.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from adapters.document import Identifiers
-from adapters.edifact_cuscar import main_leg
+from adapters.edifact_cuscar import MAX_HEAD, main_leg
 from adapters.edifact_cusres_write import NEAREST, write_response
 from adapters.edifact_envelope import NativeMessage
 from adapters.edifact_goods import equipment_of
@@ -60,59 +60,75 @@ class Responses(Interchanges):
         root = Matcher(structure(context), context.findings).tree(message.segments)
         about = [one for one in root.children("DOC", "RFF") if any(one.all("GIS", "GEI"))]
         own = _verdicts(root, context)
+        head = _Head(root, context)
         if not about or own:
             alone = None if own else _by_header(root, context)
+            lines = _lines(root, root.descendants("ERP", "ERC"))
+            lines += [text for one in root.descendants("DOC") for text in _texts(one)]
             for verdict in own or ([alone] if alone else []):
-                yield from _one(root, None, verdict, context)
+                found = head.one(root, verdict, lines, whole_response=True)
+                if found is not None:
+                    yield found
         for group in about:
+            lines = [*_lines(group, group.descendants("ERP", "ERC")), *head.lines]
             for verdict in _verdicts(group, context):
-                yield from _one(root, group, verdict, context)
+                found = head.one(group, verdict, lines, whole_response=False)
+                if found is not None:
+                    yield found
 
     def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Write a decision as a response of directory D.21A."""
         return write_response(message, profile)
 
 
-def _one(root: Group, group: Group | None, verdict: _Verdict, context: Context) -> Iterator[Draft]:
-    """The draft of a verdict: about `group`, or about all that the response names."""
-    identifiers = Identifiers()
-    verdict = _cancelled(verdict, root, context)
-    scope = [root] if group is None else [group]
-    pieces = [one for part in scope for one in part.every("EQD")] or list(root.all("EQD"))
-    for one in pieces:
-        add_equipment(identifiers, one, one.get(2), context, one.get(1).upper())
-    for part in scope:
-        for one in references(part):
+class _Head:
+    """What a response says of all that it decides on; gone through once."""
+
+    def __init__(self, root: Group, context: Context) -> None:
+        self.context = context
+        begin = root.first("BGM")
+        self.dates = [*root.segments, *(one for child in root.children("RFF") for one in child.all("DTM"))]
+        self.dates = [one for one in self.dates if one.tag == "DTM"][:MAX_HEAD]
+        self.issued = first_moment(self.dates, ("137",), context)
+        self.places = root.all("LOC")[:MAX_HEAD]
+        self.legs = root.all("TDT")[:MAX_HEAD]
+        self.equipment = root.all("EQD")
+        self.authority = _authority(root) or context.origin.agency
+        self.version = whole(begin.get(2, 1), begin) if begin is not None and begin.get(2, 1) else None
+        self.cancelled = begin is not None and bool(context.table("response-cancelled").get(begin.get(3).lstrip("0")))
+        self.lines = _lines(root, root.children("ERP", "ERC"))[:MAX_HEAD]
+
+    def one(self, group: Group, verdict: _Verdict, lines: list[str], *, whole_response: bool) -> Draft | None:
+        """The draft of a verdict on what `group` names."""
+        context, identifiers = self.context, Identifiers()
+        pieces = list(group.every("EQD")) or self.equipment[:MAX_HEAD]
+        for one in pieces:
+            add_equipment(identifiers, one, one.get(2), context, one.get(1).upper())
+        for one in references(group):
             add_reference(identifiers, one, context)
-        for one in part.every("DOC"):
+        for one in group.every("DOC"):
             _document(identifiers, one, context)
-    begin = root.first("BGM")
-    dates = [*(group.segments if group is not None else ()), *root.segments]
-    dates += [one for child in root.children("RFF") for one in child.all("DTM")]
-    times = context.table("time").get(context.heading.type, ())
-    items = {whole(one.get(1), one) for part in scope for one in part.every("CST") if one.get(1)}
-    decision = Decision(
-        outcome=verdict.outcome,
-        **present(
-            authority=_authority(root) or context.origin.agency,
-            item=items.pop() if len(items) == 1 else None,
-            reason=_reason(root, group, context),
-            version=whole(begin.get(2, 1), begin) if begin is not None and begin.get(2, 1) else None,
-        ),
-    )
-    equipment = [piece for one in pieces if (piece := equipment_of(one)) is not None]
-    places = [*(group.all("LOC") if group is not None else ()), *root.all("LOC")]
-    legs = [*(group.all("TDT") if group is not None else ()), *root.all("TDT")]
-    found = draft(
-        verdict.event, identifiers, first_moment(dates, times, context),
-        first_moment(root.segments, ("137",), context), context,
-        place=best_place(places, context.table("place").get(context.heading.type, ()), context),
-        transport=main_leg([_alone(one) for one in legs], context),
-        equipment=list({one.number: one for one in equipment}.values()),
-        decision=decision,
-    )  # fmt: skip
-    if found is not None:
-        yield found
+        items = {whole(one.get(1), one) for one in group.every("CST") if one.get(1)}
+        verdict = _cancelled(verdict) if self.cancelled else verdict
+        decision = Decision(
+            outcome=verdict.outcome,
+            **present(
+                authority=self.authority,
+                item=items.pop() if len(items) == 1 else None,
+                reason=_reason(lines, context),
+                version=self.version,
+            ),
+        )
+        own = [] if whole_response else group.segments
+        times = context.table("time").get(context.heading.type, ())
+        equipment = [piece for one in pieces if (piece := equipment_of(one)) is not None]
+        return draft(
+            verdict.event, identifiers, first_moment([*own, *self.dates], times, context), self.issued, context,
+            place=best_place([*own, *self.places], context.table("place").get(context.heading.type, ()), context),
+            transport=main_leg([_alone(one) for one in (*own, *self.legs) if one.tag == "TDT"], context),
+            equipment=list({one.number: one for one in equipment}.values()),
+            decision=decision,
+        )  # fmt: skip
 
 
 def _alone(segment: Segment) -> Group:
@@ -156,11 +172,8 @@ def _verdicts(group: Group, context: Context) -> list[_Verdict]:
     return found
 
 
-def _cancelled(verdict: _Verdict, root: Group, context: Context) -> _Verdict:
+def _cancelled(verdict: _Verdict) -> _Verdict:
     """What a verdict becomes where the response takes it back (BGM, 1225): goods no longer released are held."""
-    begin = root.first("BGM")
-    if begin is None or not context.table("response-cancelled").get(begin.get(3).lstrip("0")):
-        return verdict
     if verdict.event == "released":
         return _Verdict("held", "release-cancelled")
     return _Verdict("amended", "decision-cancelled")
@@ -190,15 +203,17 @@ def _authority(root: Group) -> str:
     return ""
 
 
-def _reason(root: Group, group: Group | None, context: Context) -> str | None:
+def _texts(group: Group) -> list[str]:
+    return [text for one in group.all("FTX") if (text := free_text(one))]
+
+
+def _lines(group: Group, errors: Iterable[Group]) -> list[str]:
+    """A group's own texts, and every error of these groups."""
+    return [*_texts(group), *(line for one in errors for line in _errors(one))]
+
+
+def _reason(lines: list[str], context: Context) -> str | None:
     """Every text and every error, one to a line."""
-    lines: list[str] = []
-    for part in [root] if group is None else [group, root]:
-        # What a document's group says belongs to a response that decides on all of them.
-        within = [part, *(part.descendants("DOC") if group is None else ())]
-        lines += [text for one in within for sub in one.all("FTX") if (text := free_text(sub))]
-        errors = part.descendants("ERP", "ERC") if part is not root or group is None else part.children("ERP", "ERC")
-        lines += [line for sub in errors for line in _errors(sub)]
     kept, length = [], 0
     for line in dict.fromkeys(lines):
         if length + len(line) + 1 > _MAX_REASON:

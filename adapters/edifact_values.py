@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from adapters.document import Findings, Identifiers, Origin, read_time
@@ -32,6 +32,8 @@ KEYS: tuple[Scheme, ...] = (
 _SHIP = re.compile(r"(?:IMO)?\s?([0-9]{7})")
 _MRN = re.compile(r"[0-9]{2}[A-Z]{2}[A-Z0-9]{13}[0-9]")
 _FLIGHT = re.compile(r"[A-Z0-9]{2}[A-Z]?[0-9]{1,4}[A-Z]?")
+# Fifteen digits before the point are what a double holds; exponents are for physics.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})")
 _OFFSET = re.compile(r"([+-]\d\d):?(\d\d)?")
 
 
@@ -149,11 +151,8 @@ def first_moment(segments: Iterable[Segment], qualifiers: Iterable[str], context
 def decimal(text: str, segment: Segment) -> Decimal | None:
     """Read a number with the interchange's decimal mark; comma and point both serve (ISO 9735, 10.1)."""
     plain = text.replace(segment.advice.decimal, ".") if segment.advice.decimal not in " ." else text
-    try:
-        number = Decimal(plain.replace(",", ".") if plain.count(",") == 1 and "." not in plain else plain)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and abs(number) < Decimal(10) ** 15 else None
+    plain = plain.replace(",", ".") if plain.count(",") == 1 and "." not in plain else plain
+    return Decimal(plain) if _NUMBER.fullmatch(plain) else None
 
 
 def whole(text: str, segment: Segment) -> int | None:
