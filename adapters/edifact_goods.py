@@ -5,7 +5,6 @@ Owns how they become canonical goods and equipment. Never knows which message ty
 
 import re
 from collections.abc import Iterable
-from decimal import Decimal
 
 from adapters.document import Identifiers
 from adapters.edifact_structure import Group
@@ -145,12 +144,3 @@ def equipment_of(segment: Segment, seals: Iterable[Segment] = ()) -> Equipment |
         number=number,
         **present(type=short(segment.get(3) or segment.get(3, 3)), seals=list(dict.fromkeys(sealed)) or None),
     )
-
-
-def total_mass(segments: Iterable[Segment], context: Context) -> Decimal | None:
-    """Return the total gross mass that a control total states (CNT, 6069 7), in kilograms."""
-    for one in segments:
-        if one.tag == "CNT" and one.get(1) == "7" and (number := decimal(one.get(1, 1), one)) is not None:
-            factor = context.table("mass").get(one.get(1, 2).upper() or "KGM")
-            return number * Decimal(str(factor)) if factor is not None and number >= 0 else None
-    return None

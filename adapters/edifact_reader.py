@@ -13,7 +13,7 @@ from adapters.document import Document, Findings, Identifiers, Origin
 from adapters.edifact_envelope import NativeMessage, read_messages
 from adapters.edifact_structure import Definition, Group, definition_of
 from adapters.edifact_syntax import Segment, chunks_of, segments
-from adapters.edifact_values import FAMILY, Context, Moment, subject_of, time_of
+from adapters.edifact_values import FAMILY, Context, Moment, subject_of
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading
 from schemas import Message, Shipment
@@ -120,11 +120,6 @@ def structure(context: Context) -> Definition:
     return definition_of(table, heading.type, heading.version, heading.release)
 
 
-def prepared(context: Context) -> Moment | None:
-    """When the interchange was prepared (UNB S004)."""
-    return time_of(context.heading.interchange.prepared, context)
-
-
 def event_of(begin: Segment | None, context: Context) -> str | None:
     """Return the event of a report or declaration by its function (BGM, 1225); None with a fault."""
     if begin is None or not begin.get(3):
@@ -148,7 +143,7 @@ def draft(
     if not identifiers:
         context.findings.fault("no-identifier", context.heading.place, "nothing in it tells what it is about")
         return None
-    when = when or issued or prepared(context)
+    when = when or issued or context.prepared
     occurred, assumed = (when.time, when.assumed) if when else (context.origin.received, False)
     body = Shipment(
         identifiers=sorted(identifiers.as_list(), key=lambda one: _ORDER.index(one.scheme)),

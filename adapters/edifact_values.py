@@ -5,15 +5,15 @@ from the profile (family `edifact`). Never knows a message type's groups.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from adapters.document import Findings, Identifiers, Origin, read_time
 from adapters.edifact_envelope import Heading
-from adapters.edifact_structure import Group
 from adapters.edifact_syntax import Segment
 from schemas.base import present
 from schemas.codes import container_warning, has_container_form, is_country, is_locode, normal_identifier
@@ -49,6 +49,12 @@ class Context:
         """Return a section of the profile's codes."""
         return self.origin.profile.table(FAMILY, section)
 
+    @cached_property
+    def prepared(self) -> "Moment | None":
+        """When the interchange was prepared (UNB S004: YYMMDD or CCYYMMDD, and HHMM)."""
+        found = _time(self.heading.interchange.prepared, "", self)
+        return found[0] if found else None
+
     def warn(self, code: str, segment: Segment, detail: str) -> None:
         """Note something odd about a segment."""
         self.findings.warn(code, segment.place, detail)
@@ -75,12 +81,6 @@ def moment(segment: Segment | None, context: Context) -> Moment | None:
     if misread:
         context.warn("time-format", segment, "its value has not the length of its format; read by its length")
     return time
-
-
-def time_of(value: str, context: Context) -> Moment | None:
-    """Read digits alone, as UNB has them: YYMMDDHHMM or CCYYMMDDHHMM."""
-    found = _time(value, "", context)
-    return found[0] if found else None
 
 
 # Format -> how many digits each of century and year, month, day, hour, minute, second takes.
@@ -340,10 +340,3 @@ def gross_mass(segments: Iterable[Segment], context: Context) -> float | None:
             if (one.get(2) or one.get(1)).upper() == attribute:
                 return kilograms(one, one.get(3), one.get(3, 1), context)
     return None
-
-
-def own_segments(group: Group) -> Iterator[Segment]:
-    """Yield a group's own segments, and those of the groups of places and references within it."""
-    yield from group.segments
-    for child in group.children("LOC", "RFF", "MEA", "NAD"):
-        yield from child.segments
