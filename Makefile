@@ -31,6 +31,7 @@ postgresql:
 	@sh tools/install.sh postgresql
 
 bench: install
+	.venv/bin/python -m bench.decide
 	.venv/bin/python -m bench.throughput
 
 # SECONDS for each format; what breaks a reader is kept in var/fuzz.

@@ -132,7 +132,9 @@ def _root(message: Message, header: dict[str, Any], identifier: str) -> Any:
     writer.add("source", header.get("source"))
     writer.add("scope", scope)
     writer.add("restriction", restriction)
-    writer.add("addresses", words.join_list(header.get("addresses") or []))
+    # CAP 1.2 asks for them where the scope is Private; without them nobody could tell who was meant.
+    named = (message.recipients or "").split() if scope == "Private" else []
+    writer.add("addresses", words.join_list(header.get("addresses") or named))
     writer.all("code", codes)
     writer.add("note", header.get("note"))
     writer.add("references", " ".join("".join(one.split()) for one in _many(header.get("references"))))

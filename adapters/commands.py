@@ -36,14 +36,13 @@ from broker.cli.common import (
     write,
 )
 from broker.client import connect
-from broker.credentials import Credentials
+from broker.credentials import Credentials, http_token
+from broker.keys import SigningKey
 from broker.logs import configure, log
 from broker.settings import Adapter, Http, Settings
 from schemas import Message, parse
 from schemas.errors import CbmError, ConfigError, Fault, InvalidMessage, NotFound, TransportError
 
-# The name of the file that holds the token, beside the passwords.
-HTTP_CREDENTIAL = "http.{}"
 # The agency in whose name `cbm convert` writes messages where none is given: nobody's.
 _NOBODY = "xx.convert"
 
@@ -116,6 +115,7 @@ def adapter(
         entry = next((a for a in settings.adapter if a.agency == agency), None)
         if entry is None:
             raise NotFound(f"there is no [[adapter]] of {agency} in the configuration")
+        key = _signing_key(settings, entry)
 
         async def main() -> None:
             stopping = asyncio.Event()
@@ -132,7 +132,7 @@ def adapter(
                 if url is None:
                     return
                 async with connect(url) as client:
-                    runner.append(Runner(settings, entry, client))
+                    runner.append(Runner(settings, entry, client, key))
                     if not stopping.is_set():
                         async with _intake(settings, entry, runner[0]):
                             await runner[0].run()
@@ -151,11 +151,28 @@ async def _intake(settings: Settings, entry: Adapter, runner: Runner) -> AsyncIt
     # Only who listens pays for loading it.
     from adapters.intake import Intake
 
-    token = Credentials(settings.state_dir).get_or_make(HTTP_CREDENTIAL.format(entry.agency))
+    token = Credentials(settings.state_dir).get_or_make(http_token(entry.agency))
     runner.folders.make()
-    intake = Intake(entry.http, settings.limits, runner.folders, runner.watch, token, runner.nudge)
+    intake = Intake(entry.http, runner.limit_bytes, runner.folders, runner.watch, token, runner.nudge)
     async with intake.listening():
         yield
+
+
+def _signing_key(settings: Settings, entry: Adapter) -> SigningKey | None:
+    """Read the key with which an adapter signs.
+
+    Raises:
+        NotFound: there is none in that file.
+        ConfigError: the broker would refuse all that is signed with it.
+    """
+    if entry.signing_key is None:
+        return None
+    key = SigningKey.read(entry.signing_key)
+    agency = settings.find_agency(entry.agency)
+    if agency is None or all((one.id, one.public) != (key.id, key.public) for one in agency.key):
+        text = f"no [[agency.key]] of {entry.agency} is the public half of its key {key.id}"
+        raise ConfigError([Fault("unknown-key", f"adapter.{entry.agency}.signing_key", text)])
+    return key
 
 
 async def _address(config: Path | None, agency: str, stopping: asyncio.Event) -> str | None:

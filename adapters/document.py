@@ -4,6 +4,7 @@ Owns the limits under which documents are read and the way places in them are na
 particular format, and never opens anything that a document refers to.
 """
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterator
@@ -159,7 +160,13 @@ def _check_depth(root: Element) -> None:
 def local_name(element: Element) -> str:
     """Return an element's name without its namespace."""
     tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+    return _local(tag) if isinstance(tag, str) else ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _local(tag: str) -> str:
+    # A document has a few hundred names, thousands of times each.
+    return tag.rpartition("}")[2]
 
 
 def namespace(element: Element) -> str:
@@ -170,7 +177,7 @@ def namespace(element: Element) -> str:
 
 def children(element: Element, name: str) -> list[Element]:
     """Return the child elements of that local name, whatever their namespace."""
-    return [child for child in element if local_name(child) == name]
+    return list(element.iterchildren(f"{{*}}{name}"))
 
 
 def child(element: Element | None, *names: str) -> Element | None:
@@ -178,7 +185,7 @@ def child(element: Element | None, *names: str) -> Element | None:
     for name in names:
         if element is None:
             return None
-        element = next((c for c in element if local_name(c) == name), None)
+        element = next(element.iterchildren(f"{{*}}{name}"), None)
     return element
 
 
@@ -215,12 +222,14 @@ def place_of(element: Element) -> str:
     tree = element.getroottree()
     # libxml2 counts the siblings, which costs nothing even among a hundred thousand of them.
     below = "" if element is tree.getroot() else "/" + _QUALIFIED.sub("", tree.getelementpath(element))
-    return f"/{local_name(tree.getroot())}{below} (line {element.sourceline})"
+    # An element that was not read from XML stands in no line.
+    line = f" (line {element.sourceline})" if element.sourceline else ""
+    return f"/{local_name(tree.getroot())}{below}{line}"
 
 
 def descendants(element: Element, name: str) -> Iterator[Element]:
     """Yield every element of that local name below `element`, in document order."""
-    return (found for found in element.iter() if local_name(found) == name)
+    return iter(element.iter(f"{{*}}{name}"))
 
 
 _ISO_TIME = re.compile(

@@ -2,8 +2,7 @@
 
 Owns the mapping of CC315A (declared), CC313A (amended), CC328A and CC304A (accepted), CC316A and CC305A
 (rejected) and CC351A (advanced intervention) to shipment messages. Form and business rules are judged in
-`ens_form` and `ens_rules`; what they find is a warning here, never a refusal. Never writes: a CC351A asks
-for the moments at which the declaration was submitted and registered, which no message of ours carries.
+`ens_form` and `ens_rules`; what they find is a warning here, never a refusal. Never writes: `ens_write` does.
 """
 
 import re
@@ -42,13 +41,15 @@ from adapters.ens_codes import (
     UNPACKED,
     document_type,
 )  # fmt: skip
+from adapters.ens_reason import facts, interventions, joined, rejection
 from adapters.ens_rules import value
+from adapters.ens_write import FAMILY, write_answer
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
 from schemas import Message, Shipment
 from schemas.base import present
 from schemas.codes import container_warning, has_container_form, is_country, is_locode, normal_identifier
-from schemas.errors import Fault, TranslationError
+from schemas.errors import TranslationError
 from schemas.shipment import Decision, Equipment, Goods, Means, Party, Place, Scheme, Transport
 from schemas.shipment import Document as Accompanying
 
@@ -90,7 +91,7 @@ class EntrySummary:
     name = "ens"
     title = "Entry summary declaration (EU/UK ICS: CC315A, CC313A and the answers to them)"
     can_read = True
-    can_write = False
+    can_write = True
     suffix = ".xml"
 
     def recognise(self, document: Document) -> float:
@@ -119,8 +120,8 @@ class EntrySummary:
         return Reading(tuple(drafts), tuple(findings.warnings))
 
     def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
-        """Refuse: see the module on why a CC351A cannot be written."""
-        raise TranslationError([Fault("not-writable", "/type", "the entry summary formats are read, not written")])
+        """Write the answer that tells the decision; see `ens_write` for which, and for what each asks."""
+        return write_answer(message, profile)
 
 
 class _Reader:
@@ -163,11 +164,11 @@ class _Reader:
         for fault in check_message(self.root, MAX_WARNINGS - len(self.findings.warnings)):
             self.findings.warn(fault.code, fault.pointer, fault.detail)
         drafts: list[Draft] = []
-        for decision in self._decisions():
+        for event, decision in self._decisions():
             about = decision.item if decision is not None else None
             told = [each for each in goods if about is None or each.item == about]
             data = Shipment(**body | present(goods=told, decision=decision))
-            drafts.append(Draft(self.kind.event, subject, issued, data, attributes))
+            drafts.append(Draft(event, subject, issued, data, attributes))
         return drafts
 
     def _judge(self) -> None:
@@ -300,6 +301,10 @@ class _Reader:
     def _parties(self) -> list[Party]:
         groups = [group for parent in (self.root, *self.items) for group in parent if local_name(group) in TRADERS]
         parties = [party for group in groups if (party := self._party(group)) is not None]
+        # An answer that names no declarant says by its recipient alone whose declaration it is about.
+        recipient = _short(value(self.root, "MesRecMES6"))
+        if self.kind.outcome is not None and recipient is not None and not any(p.role == "declarant" for p in parties):
+            parties.append(Party(role="recipient", id=recipient))
         return list(dict.fromkeys(parties))
 
     def _party(self, group: Element) -> Party | None:
@@ -352,40 +357,26 @@ class _Reader:
 
     # Decisions.
 
-    def _decisions(self) -> list[Decision | None]:
+    def _decisions(self) -> list[tuple[str, Decision | None]]:
         """What customs decided: nothing in a declaration, one thing in an answer, one for each item in a CC351A."""
         if self.kind.outcome is None:
-            return [None]
-        authority = value(child(self.root, "CUSOFFFENT730"), "RefNumCUSOFFFENT731") or value(self.root, "MesSenMES3")
-        reasons = self._interventions() or {None: self._reasons()}
-        return [
-            Decision(
-                outcome=self.kind.outcome,
-                **present(authority=_short(authority), item=item, reason=_cut(reason, 8192)),
-            )
-            for item, reason in reasons.items()
-        ]
-
-    def _interventions(self) -> dict[int | None, str]:
-        """The codes and texts of the interventions by the item they are in; None is the whole consignment."""
-        by_item: dict[int | None, list[str]] = {}
-        for told in children(self.root, "CUSINT632"):
-            item = value(told, "IteNumConCUSINT668") or ""
-            parts = (value(told, "CusIntCodCUSINT665"), value(told, "CusIntTexCUSINT666"))
-            place = int(item) if _COUNT.fullmatch(item) else None
-            by_item.setdefault(place, []).append(": ".join(filter(None, parts)))
-        if len(by_item) > MAX_DECISIONS:
+            return [(self.kind.event, None)]
+        found = interventions(self.root, self.origin.profile.table(FAMILY, "intervention"))
+        if len(found) > MAX_DECISIONS:
             self.findings.warn_at("many-items", self.root, f"more than {MAX_DECISIONS} items: told as one")
-            by_item = {None: [reason for reasons in by_item.values() for reason in reasons]}
-        return {item: "; ".join(filter(None, reasons)) for item, reasons in by_item.items()}
+            found = {None: ([line for lines, _ in found.values() for line in lines], None)}
+        last = facts(self.root)
+        decisions: list[tuple[str, Decision | None]] = []
+        for item, (lines, told) in (found or {None: (rejection(self.root), None)}).items():
+            event, outcome = told or (self.kind.event.removeprefix("shipment."), self.kind.outcome)
+            reason = joined(lines, last)
+            decision = Decision(outcome=outcome, **present(authority=self._authority(), item=item, reason=reason))
+            decisions.append((f"shipment.{event}", decision))
+        return decisions
 
-    def _reasons(self) -> str:
-        """Why it was rejected, without the values at fault: those are cargo data."""
-        told = [self._head(name) for name in ("DecRejReaHEA252", "AmeRejMotCodHEA604", "AmeRejMotTexHEA605")]
-        for error in children(self.root, "FUNERRER1"):
-            parts = [value(error, name) for name in ("ErrTypER11", "ErrReaER13", "ErrPoiER12")]
-            told.append(" ".join(filter(None, parts)))
-        return "; ".join(filter(None, told))
+    def _authority(self) -> str | None:
+        office = value(child(self.root, "CUSOFFFENT730"), "RefNumCUSOFFFENT731")
+        return _short(office or value(self.root, "MesSenMES3"))
 
 
 def _scheme(code: str) -> Scheme:

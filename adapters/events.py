@@ -72,6 +72,12 @@ def _draft(body: bytes, place: str, findings: Findings, origin: Origin) -> Draft
     if isinstance(message, ReceiptMessage):
         findings.fault("broker-only-type", f"{place}/type", "receipts are written by the broker only")
         return None
+    if message.signature is not None:
+        text = (
+            "a document's fingerprint is added here, which the signature does not cover; cbm publish sends it as it is"
+        )
+        findings.fault("signed-already", f"{place}/signature", text)
+        return None
     dumped = {name: getattr(message, name) for name in type(message).model_fields if name not in _OWN}
     attributes = {name: value for name, value in dumped.items() if value is not None} | (message.model_extra or {})
     return Draft(message.type, message.subject, message.time, message.data, attributes, id=message.id)

@@ -20,7 +20,7 @@ from aiohttp import web
 from adapters.folder import WHOLE_PREFIX, Folders
 from adapters.watch import Progress, Watch
 from broker.logs import log
-from broker.settings import Http, Limits
+from broker.settings import Http
 
 # A body that comes slower than one piece in so long is given up.
 IDLE_S = 30.0
@@ -33,10 +33,10 @@ class Intake:
     """The HTTP side of one agency's adapter."""
 
     def __init__(
-        self, http: Http, limits: Limits, folders: Folders, watch: Watch, token: str, nudge: Callable[[], None]
+        self, http: Http, limit_bytes: int, folders: Folders, watch: Watch, token: str, nudge: Callable[[], None]
     ) -> None:
-        """`nudge` makes the runner look at the inbox at once."""
-        self._http, self._limits = http, limits
+        """`limit_bytes`: the largest document. `nudge` makes the runner look at the inbox at once."""
+        self._http, self._limit_bytes = http, limit_bytes
         self._folders, self._watch = folders, watch
         self._token = token.encode()
         self._nudge = nudge
@@ -53,7 +53,7 @@ class Intake:
         """
         for left in self._folders.inbox.glob(f".{WHOLE_PREFIX}*"):
             left.unlink(missing_ok=True)
-        application = web.Application(client_max_size=self._limits.document_bytes)
+        application = web.Application(client_max_size=self._limit_bytes)
         application.router.add_post("/documents", self._post)
         runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=1.0,
@@ -84,7 +84,7 @@ class Intake:
             return _answer(
                 401, "not-authorised", "give the agency's token: `cbm credentials AGENCY --http`", bearer=True
             )
-        if request.content_length is not None and request.content_length > self._limits.document_bytes:
+        if request.content_length is not None and request.content_length > self._limit_bytes:
             return self._too_large()
         if self._under_way >= self._http.requests:
             return _answer(503, "busy", f"{self._http.requests} documents are under way", retry_after=True)
@@ -127,7 +127,7 @@ class Intake:
                 if not chunk:
                     break
                 size += len(chunk)
-                if size > self._limits.document_bytes:
+                if size > self._limit_bytes:
                     return None
                 file.write(chunk)
             file.flush()
@@ -135,7 +135,7 @@ class Intake:
         return size
 
     def _too_large(self) -> web.Response:
-        return _answer(413, "too-large", f"a document has at most {self._limits.document_bytes} bytes")
+        return _answer(413, "too-large", f"a document has at most {self._limit_bytes} bytes")
 
 
 def _into(temporary: Path, path: Path) -> None:
@@ -149,7 +149,10 @@ def _into(temporary: Path, path: Path) -> None:
 
 def _outcome(progress: Progress) -> web.Response:
     """200: all accepted. 422: the document, or one of its messages, is not. 202: stored, receipts to come."""
-    status = 202 if not progress.ended.is_set() else 200 if progress.accepted else 422
+    if not progress.ended.is_set() or not (progress.messages or progress.faults):
+        status = 202
+    else:
+        status = 200 if progress.accepted else 422
     return web.json_response(progress.as_json(), status=status)
 
 

@@ -5,18 +5,26 @@ tables of its own family.
 
 A profile is a folder: `profile.toml` with `title`, `version` and, if it builds on another one, `extends`; and
 `<family>.toml` for each family of formats it has something to say of, one TOML table for each section, code
-= meaning. What it does not say, the profile it extends says, code by code.
+= meaning. What it does not say, the profile it extends says, code by code. The table `[rules]` of a family says
+of each section what its meanings are: `type` (a shipment event), `alert-type`, `scheme`, `token` (a word in lower
+case), `text`, further words after `|`, or a table of these for meanings of several parts. What has a rule is
+checked when the profile is read, so that no document meets a slip of the pen.
 """
 
 import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.base import Text, Token
+from schemas.envelope import AlertType, ShipmentType
 from schemas.errors import ConfigError, Fault
+from schemas.shipment import Scheme
 
 _BUILT_IN = Path(__file__).with_name("profiles")
 _HEADING = "profile.toml"
@@ -25,10 +33,18 @@ MAX_FILE_BYTES = 1024 * 1024
 # A profile extends one that extends another; more is a circle or a maze.
 MAX_DEPTH = 5
 
+RULES = "rules"
 Table = Mapping[str, Any]
+_KINDS: Mapping[str, TypeAdapter[Any]] = {
+    "type": TypeAdapter(ShipmentType),
+    "alert-type": TypeAdapter(AlertType),
+    "scheme": TypeAdapter(Scheme),
+    "token": TypeAdapter(Token),
+    "text": TypeAdapter(Text),
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Profile:
     """The code tables of one nation or agency."""
 
@@ -99,7 +115,45 @@ def read_profile(folder: Path, depth: int = 0) -> Profile:
     if faults:
         raise ConfigError(faults)
     parent = _parent(folder, heading.get("extends"), depth)
-    return Profile(folder.name, heading["title"], heading["version"], parent, families)
+    found = Profile(folder.name, heading["title"], heading["version"], parent, families)
+    faults += _unruly(found)
+    if faults:
+        raise ConfigError(faults)
+    return found
+
+
+def _unruly(profile: Profile) -> Iterator[Fault]:
+    """Yield a fault for each meaning that its section's rule does not allow, and each unknown family or section."""
+    parent = profile.parent
+    for family, sections in profile.families.items():
+        place = f"{profile.name}/{family}.toml"
+        if parent is not None and family not in parent.known_families():
+            known = ", ".join(sorted(parent.known_families()))
+            yield Fault("unknown-family", place, f"{parent.name} has no such family of formats; it has {known}")
+            continue
+        rules = profile.table(family, RULES)
+        for section, table in sections.items():
+            if parent is not None and section != RULES and section not in parent.sections(family):
+                known = ", ".join(sorted(parent.sections(family) - {RULES}))
+                yield Fault("unknown-section", f"{place}:{section}", f"{parent.name} has {known}")
+            for code, meaning in table.items() if section in rules else ():
+                if not _allowed(meaning, rules[section]):
+                    said = f"not what the rule of {section} allows: {rules[section]}"
+                    yield Fault("meaning", f"{place}:{section}.{code}", said)
+
+
+def _allowed(meaning: Any, rule: Any) -> bool:
+    if isinstance(rule, Mapping):
+        within = isinstance(meaning, dict) and meaning.keys() <= rule.keys()
+        return within and all(_allowed(value, rule[key]) for key, value in meaning.items())
+    kind, *words = str(rule).split("|")
+    if meaning in words:
+        return True
+    try:
+        _KINDS[kind].validate_python(meaning)
+    except (ValidationError, KeyError):
+        return False
+    return True
 
 
 def chosen(name: str) -> Profile:
@@ -126,7 +180,7 @@ def _parent(folder: Path, name: Any, depth: int) -> Profile | None:
     if not isinstance(name, str) or name == folder.name or depth >= MAX_DEPTH:
         raise ConfigError([Fault("extends", place, "names another profile, and no circle of them")])
     beside = folder.parent / name
-    if (beside / _HEADING).is_file():
+    if folder.parent != _BUILT_IN and (beside / _HEADING).is_file():
         return read_profile(beside, depth + 1)
     return built_in(name)
 

@@ -9,26 +9,32 @@ import asyncio
 import contextlib
 import functools
 import hashlib
+import itertools
 import json
 import os
 import random
+import re
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from adapters import codelists, profile
+from adapters import codelists, large, profile
 from adapters.document import Document, Origin
 from adapters.folder import WHOLE_PREFIX, Folders, safe_name, write_whole
 from adapters.formats import by_name, recognise
-from adapters.translator import Translator, messages
+from adapters.translator import Streaming, Translator, messages
 from adapters.watch import Watch
 from broker.client import Client, Received
+from broker.keys import SigningKey
 from broker.logs import log
 from broker.names import LANES
 from broker.settings import Adapter, Settings
+from broker.signatures import sign_message
 from schemas import Message, ReceiptMessage
 from schemas.base import rfc3339
 from schemas.envelope import family_of
@@ -38,15 +44,37 @@ from schemas.view import View
 # A file that fails while it is so young may still be being written by somebody who does not rename.
 _SETTLING_S = 2.0
 _WAIT_MAX_S = 10.0
+# Documents read, and noted on the disk, while the one before them is published.
+_READ_AHEAD = 8
+_LARGE_BYTES = 1024 * 1024
+# Messages of a large document that are made, published and confirmed together.
+_TOGETHER = 200
+_PROGRESS_S = 10.0
+_LARGE_ID = re.compile(r"[0-9a-f]{32}-[0-9]+")
+_INTERNAL = (Fault("internal-error", "", "a fault of cbm's own; see the adapter's log"),)
 FALLBACK_FORMAT = "cloudevents"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A document that was read, and the messages that it says."""
+
+    path: Path
+    sha256: str
+    format: str
+    count: int
+    messages: Iterator[Message]
+    whole: bool = True
+    """Whether all of its messages are held, and noted on the disk; those of a large document are made as they go."""
 
 
 class Runner:
     """One agency's adapter."""
 
-    def __init__(self, settings: Settings, adapter: Adapter, client: Client) -> None:
+    def __init__(self, settings: Settings, adapter: Adapter, client: Client, key: SigningKey | None = None) -> None:
         self._client = client
         self._adapter = adapter
+        self._key = key
         self._limits = settings.limits
         self._zone = ZoneInfo(adapter.zone)
         self._profile, self._profile_stamp = profile.chosen(adapter.profile), profile.stamp(adapter.profile)
@@ -58,7 +86,14 @@ class Runner:
         self.folders = Folders(adapter.inbox, adapter.outbox)
         self._stopping = asyncio.Event()
         self._nudged = asyncio.Event()
+        self._large = asyncio.Semaphore(1)
         self.watch = Watch()
+
+    @property
+    def limit_bytes(self) -> int:
+        """The largest document that any of the formats takes."""
+        streams = any(isinstance(one, Streaming) for one in self._reads)
+        return self._limits.stream_bytes if streams else self._limits.document_bytes
 
     def nudge(self) -> None:
         """Look at the inbox at once."""
@@ -97,17 +132,16 @@ class Runner:
         wait_s = self._adapter.poll_s
         while True:
             self._renew()
+            self._nudged.clear()
             try:
-                for path in self._waiting():
-                    await self._take(path)
-                    if self._stopping.is_set():
-                        return
+                await self._take(self._waiting())
+                if self._stopping.is_set():
+                    return
                 wait_s = self._adapter.poll_s
             except (PublishNacked, OSError) as error:
                 # Our queue is full or the disk is: nothing is lost by waiting.
                 log.warning("message.held", agency=self._adapter.agency, reasons=[_words(error)], wait_s=wait_s)
                 wait_s = min(max(wait_s, 0.1) * 2, _WAIT_MAX_S)
-            self._nudged.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._nudged.wait(), wait_s)
 
@@ -146,62 +180,141 @@ class Runner:
                     continue
         return [path for _, _, path in sorted(found)]
 
-    async def _take(self, path: Path) -> None:
-        """Publish what a document says, then keep it."""
+    async def _take(self, paths: list[Path]) -> None:
+        """Take documents in order; the next few are read while one waits for its confirms."""
+        ahead: deque[asyncio.Task[Taken | None]] = deque()
+        coming = iter(paths)
+        try:
+            while not self._stopping.is_set():
+                for path in itertools.islice(coming, _READ_AHEAD - len(ahead)):
+                    ahead.append(asyncio.create_task(self._prepare(path)))
+                if not ahead:
+                    return
+                taken = await ahead.popleft()
+                if taken is not None:
+                    await self._hand_over(taken)
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _prepare(self, path: Path) -> "Taken | None":
+        """Read a document into messages; None where it is put aside, or is none yet."""
         try:
             stat = path.stat()
-            if stat.st_size > self._limits.document_bytes:
-                text = f"{stat.st_size} bytes; this adapter reads at most {self._limits.document_bytes}"
-                raise TranslationError([Fault("too-large", "", text)])
+            size, settled = stat.st_size, time.time() - stat.st_mtime > _SETTLING_S
+            if size <= _LARGE_BYTES:
+                return await self._read_file(path, settled)
+            # What takes memory or time to read, one at a time.
+            async with self._large:
+                translator = await asyncio.to_thread(large.recognised, path, self._reads)
+                limit = self._limits.document_bytes if translator is None else self._limits.stream_bytes
+                if size > limit:
+                    text = f"{size} bytes; this adapter reads at most {limit} of such a document"
+                    self._fail(path, None, [Fault("too-large", "", text)])
+                    return None
+                if translator is not None:
+                    return await self._read_large(path, translator, settled)
+                return await self._read_file(path, settled)
+        except FileNotFoundError:
+            return None
+
+    async def _read_large(self, path: Path, translator: Translator, settled: bool) -> "Taken | None":
+        """Look a large document through; its messages are made once more while they are published."""
+        of = await asyncio.to_thread(large.fingerprint, path, translator.name)
+        origin = self._origin(of.sha256, path)
+        log.info("document.reading", agency=self._adapter.agency, document=path.name, size_bytes=of.size)
+        try:
+            found = await asyncio.to_thread(large.check, path, translator, of, origin, self._limits.message_bytes)
+        except TranslationError as error:
+            if settled or path.name.startswith(WHOLE_PREFIX):
+                self._fail(path, of.sha256, error.faults)
+            return None
+        except Exception:
+            log.exception("message.internal_error", agency=self._adapter.agency, sha256=of.sha256)
+            self._fail(path, of.sha256, _INTERNAL)
+            return None
+        return Taken(path, of.sha256, of.format, found.count, large.messages(found, translator, origin), whole=False)
+
+    async def _read_file(self, path: Path, settled: bool) -> "Taken | None":
+        try:
             content = await asyncio.to_thread(path.read_bytes)
         except FileNotFoundError:
-            return
-        except TranslationError as error:
-            self._fail(path, None, error.faults)
-            return
+            return None
         document = Document(content, max_bytes=self._limits.document_bytes)
         try:
             translator, found = await asyncio.to_thread(self._read, document, path)
         except TranslationError as error:
-            if path.name.startswith(WHOLE_PREFIX) or time.time() - stat.st_mtime > _SETTLING_S:
-                self._fail(path, document, error.faults)
-            return
+            if settled or path.name.startswith(WHOLE_PREFIX):
+                self._fail(path, document.sha256, error.faults)
+            return None
         except Exception:
             log.exception("message.internal_error", agency=self._adapter.agency, sha256=document.sha256)
-            self._fail(path, document, [Fault("internal-error", "", "a fault of cbm's own; see the adapter's log")])
-            return
+            self._fail(path, document.sha256, _INTERNAL)
+            return None
+        return Taken(path, document.sha256, translator.name, len(found), iter(found))
+
+    async def _hand_over(self, taken: "Taken") -> None:
+        """Publish what a document says, then keep it."""
+        path = taken.path
         log.info(
             "document.taken",
             agency=self._adapter.agency,
             document=path.name,
-            format=translator.name,
-            sha256=document.sha256,
-            messages=len(found),
+            format=taken.format,
+            sha256=taken.sha256,
+            messages=taken.count,
         )
-        self.watch.taken(path.name, document.sha256, translator.name, found)
-        for message in found:
-            self._note_sent(message, path, document)
-            await self._client.publish(message)
-            log.info("message.published", **_about(self._adapter.agency, message))
-        self._keep(path, document)
+        done, told = 0, time.monotonic()
+        while found := await asyncio.to_thread(self._next, taken):
+            if taken.whole:
+                self.watch.taken(path.name, taken.sha256, taken.format, found)
+            # Handed over in order, and confirmed together.
+            await asyncio.gather(*(self._client.publish(message) for message in found))
+            for message in found:
+                log.info("message.published", **_about(self._adapter.agency, message))
+            done += len(found)
+            if time.monotonic() - told > _PROGRESS_S:
+                told = time.monotonic()
+                log.info(
+                    "document.progress", agency=self._adapter.agency, document=path.name, done=done, of=taken.count
+                )
+        self._keep(path, taken.sha256)
+        self.watch.kept(path.name)
+
+    def _next(self, taken: "Taken") -> list[Message]:
+        """Return the document's next messages, signed where the agency signs."""
+        found = list(taken.messages) if taken.whole else list(itertools.islice(taken.messages, _TOGETHER))
+        if self._key is not None and not taken.whole:
+            found = [sign_message(one, self._key, by_field=self._adapter.sign_by_field) for one in found]
+        return found
+
+    def _origin(self, sha256: str, path: Path) -> Origin:
+        first_seen = self._first_seen(sha256, path)
+        return Origin(self._adapter.agency, first_seen, self._zone, self._profile, self._codes)
 
     def _read(self, document: Document, path: Path) -> tuple[Translator, list[Message]]:
         translator, _ = recognise(document, among=self._reads)
-        first_seen = self._first_seen(document, path)
-        origin = Origin(self._adapter.agency, first_seen, self._zone, self._profile, self._codes)
-        found = messages(translator, document, origin)
+        found = messages(translator, document, self._origin(document.sha256, path))
+        if self._key is not None:
+            try:
+                found = [sign_message(one, self._key, by_field=self._adapter.sign_by_field) for one in found]
+            except InvalidMessage as error:
+                raise TranslationError(error.faults) from None
         for message in found:
             if (size := len(message.to_bytes())) > self._limits.message_bytes:
                 text = f"its message would have {size} bytes; a message has at most {self._limits.message_bytes}"
                 raise TranslationError([Fault("too-large", "", text)])
+        for message in found:
+            self._note_sent(message, path, document.sha256)
         return translator, found
 
-    def _first_seen(self, document: Document, path: Path) -> datetime:
+    def _first_seen(self, sha256: str, path: Path) -> datetime:
         """When these bytes were first seen, written down before anything is published.
 
         A document read again after a crash must make the same messages to the last byte.
         """
-        folder = self._kept_folder(document)
+        folder = self._kept_folder(sha256)
         note = folder / "note.json"
         try:
             return datetime.fromisoformat(json.loads(note.read_text())["received"])
@@ -211,33 +324,33 @@ class Runner:
             write_whole(note, json.dumps({"received": rfc3339(received), "name": path.name}).encode())
             return received
 
-    def _kept_folder(self, document: Document) -> Path:
-        return self.folders.kept / document.sha256[:2] / document.sha256
+    def _kept_folder(self, sha256: str) -> Path:
+        return self.folders.kept / sha256[:2] / sha256
 
-    def _keep(self, path: Path, document: Document) -> None:
-        path.replace(self._kept_folder(document) / ("document" + path.suffix[:16]))
-        log.info("document.kept", agency=self._adapter.agency, document=path.name, sha256=document.sha256)
+    def _keep(self, path: Path, sha256: str) -> None:
+        path.replace(self._kept_folder(sha256) / ("document" + path.suffix[:16]))
+        log.info("document.kept", agency=self._adapter.agency, document=path.name, sha256=sha256)
 
-    def _fail(self, path: Path, document: Document | None, faults: Any) -> None:
+    def _fail(self, path: Path, sha256: str | None, faults: Sequence[Fault]) -> None:
         """Put a document aside, its reason first, so that none lies there unexplained."""
         name = path.name
         if (self.folders.failed / name).exists():
             name = f"{path.stem}.{time.time_ns()}{path.suffix}"
         reason = {
             "document": path.name,
-            "sha256": document.sha256 if document is not None else None,
+            "sha256": sha256,
             "faults": [fault.as_json() for fault in faults],
         }
         write_whole(self.folders.failed / f"{name}.reason.json", json.dumps(reason, indent=1).encode() + b"\n")
         path.replace(self.folders.failed / name)
-        self.watch.failed(path.name, document.sha256 if document is not None else "", faults)
+        self.watch.failed(path.name, sha256 or "", faults)
         codes = [fault.code for fault in faults]
         log.warning("document.failed", agency=self._adapter.agency, document=path.name, faults=codes)
 
-    def _note_sent(self, message: Message, path: Path, document: Document) -> None:
+    def _note_sent(self, message: Message, path: Path, sha256: str) -> None:
         note = {
             "document": path.name,
-            "sha256": document.sha256,
+            "sha256": sha256,
             "id": message.id,
             "type": message.type,
             "subject": message.subject,
@@ -272,6 +385,12 @@ class Runner:
             traceparent=message.traceparent,
             faults=[fault.code for fault in receipt.faults or ()],
         )
+        if _LARGE_ID.fullmatch(receipt.of.id) and receipt.disposition in ("accepted", "duplicate"):
+            # A file for each would be a hundred thousand; the ledger has them all.
+            line = json.dumps({"id": receipt.of.id, "disposition": receipt.disposition}) + "\n"
+            with (self.folders.receipts / f"{receipt.of.id[:32]}.ndjson").open("a") as file:
+                file.write(line)
+            return
         note_path = self.folders.sent / f"{safe_name(receipt.of.id)}.json"
         try:
             note = json.loads(note_path.read_text())
@@ -322,7 +441,8 @@ class Runner:
         try:
             if isinstance(message, View):
                 raise TranslationError([Fault("withheld", "", "too much is withheld for a document")])
-            content = translator.write(message, self._profile)
+            # A CloudEvent stays the bytes it is: its signature is over how it is written.
+            content = received.body if translator is self._fallback else translator.write(message, self._profile)
         except TranslationError:
             translator, content = self._fallback, received.body
         except Exception:

@@ -1,12 +1,11 @@
 """UN/CEFACT SPS certificates (IPPC ePhyto, EU TRACES): plant, animal and food health papers of a consignment.
 
-Owns finding certificates in what carries them, and what a status code makes of one. Reads
-SPSCertificate in version 17, and others by local name; the acknowledgement is in sps_acknowledgement.
+Owns what a certificate and its status make of a consignment. Reads SPSCertificate in versions 17 and 8, and
+others by local name; what carries it is in sps_hub, the acknowledgement in sps_acknowledgement.
 Never carries an attachment or a signatory's name.
 """
 
 import re
-from collections.abc import Iterator
 from datetime import datetime
 
 from adapters.document import (
@@ -19,7 +18,6 @@ from adapters.document import (
     children,
     local_name,
     namespace,
-    parse_xml,
     place_of,
     read_time,
     text,
@@ -27,6 +25,7 @@ from adapters.document import (
 from adapters.profile import NEUTRAL, Profile
 from adapters.sps_acknowledgement import SpsAcknowledgement
 from adapters.sps_consignment import Consignment, read_consignment, refer, words
+from adapters.sps_hub import NAMESPACE, Carried, carried, carries, is_of_hub, read_envelope
 from adapters.translator import Draft, Reading, Translator
 from schemas import Message, Shipment
 from schemas.base import present
@@ -73,14 +72,15 @@ class SpsCertificate:
     """Reads certificates presented for a consignment; see docs/FORMATS.md for what becomes what."""
 
     name = "sps-certificate"
-    title = "UN/CEFACT SPS certificate, version 17 (ePhyto, TRACES CHED)"
+    title = "UN/CEFACT SPS certificate, versions 17 and 8 (ePhyto, TRACES CHED), also in the IPPC hub's envelope"
     can_read = True
     can_write = False
     suffix = ".xml"
 
     def recognise(self, document: Document) -> float:
-        """By the element SPSCertificate, at the root or in an envelope."""
-        if not document.looks_like_xml or b"SPSCertificate" not in document.content.replace(b"\x00", b""):
+        """By the element SPSCertificate, at the root or in an envelope; less so what the hub sends without one."""
+        content = document.content.replace(b"\x00", b"") if document.looks_like_xml else b""
+        if b"SPSCertificate" not in content and (NAMESPACE.encode() not in content or b"SPSAcknowledg" in content):
             return 0.0
         try:
             root = document.xml
@@ -88,25 +88,25 @@ class SpsCertificate:
             return 0.6
         if local_name(root) == "SPSCertificate":
             return 1.0 if _NAMESPACE.fullmatch(namespace(root)) else 0.8
-        if next(root.iter("{*}SPSCertificate"), None) is not None:
-            return 0.9
-        return 0.9 if any(_is_xml(content) for content in root.iter("{*}Content")) else 0.2
+        return 0.9 if carries(root, "SPSCertificate") else 0.6 if is_of_hub(root) else 0.2
 
     def read(self, document: Document, origin: Origin) -> Reading:
         """Read every certificate of the document; the first that is illegible refuses it, with all faults."""
         findings = Findings()
         drafts: list[Draft] = []
         found = 0
-        for certificate in _certificates(document.xml, findings):
+        for one in carried(document.xml, "SPSCertificate", findings):
             found += 1
             if found > MAX_CERTIFICATES:
                 findings.fault("too-many", place_of(document.xml), f"more than {MAX_CERTIFICATES} certificates")
                 break
-            draft = _read(certificate, origin, findings)
+            draft = _read(one, origin, findings)
             if draft is not None:
                 drafts.append(draft)
         if not found and not findings.faults:
-            findings.fault("no-certificate", place_of(document.xml), "holds no SPSCertificate")
+            about = "a message of the hub about deliveries, with no certificate in it"
+            detail = about if is_of_hub(document.xml) else "holds no SPSCertificate"
+            findings.fault("no-certificate", place_of(document.xml), detail)
         findings.settle()
         return Reading(tuple(drafts), tuple(findings.warnings))
 
@@ -116,33 +116,9 @@ class SpsCertificate:
         raise TranslationError([Fault("not-expressible", "/type", detail)])
 
 
-def _is_xml(element: Element) -> bool:
-    return (element.text or "").lstrip("\ufeff \t\r\n").startswith("<")
-
-
-_DECLARATION = re.compile(r"^<\?xml[^>]*\?>")
-
-
-def _certificates(root: Element, findings: Findings) -> Iterator[Element]:
-    """Yield the certificates: at the root, in an envelope, or as escaped text in the hub's Envelope/Content."""
-    if local_name(root) == "SPSCertificate":
-        yield root
-        return
-    for element in root.iter("{*}SPSCertificate", "{*}Content"):
-        if local_name(element) == "SPSCertificate":
-            if not any(local_name(above) == "SPSCertificate" for above in element.iterancestors()):
-                yield element
-        elif _is_xml(element) and "Envelope" in local_name(element.getparent()):
-            inner = _DECLARATION.sub("", (element.text or "").lstrip("\ufeff \t\r\n"))
-            try:
-                yield from _certificates(parse_xml(inner.encode()), findings)
-            except TranslationError as error:
-                for fault in error.faults:
-                    findings.fault(fault.code, f"{place_of(element)}: {fault.pointer}", fault.detail)
-
-
-def _read(certificate: Element, origin: Origin, findings: Findings) -> Draft | None:
+def _read(one: Carried, origin: Origin, findings: Findings) -> Draft | None:
     """Read one certificate."""
+    certificate = one.element
     version = _NAMESPACE.fullmatch(namespace(certificate))
     if version is None or version[1] not in _KNOWN_VERSIONS:
         findings.warn_at("version", certificate, "not the namespace of SPSCertificate 17 or 8: read by element names")
@@ -156,6 +132,8 @@ def _read(certificate: Element, origin: Origin, findings: Findings) -> Draft | N
     if number is None:
         findings.warn_at("missing", header, "a certificate has a number", "ID")
     identifiers.add("certificate", number, issuer)
+    if one.envelope is not None:
+        read_envelope(one.envelope, number, identifiers, findings)
     kind = text(header, "TypeCode")
     papers = [Paper(**present(type=kind and kind[:64], id=number, issuer=issuer))] if number else []
     papers += _references(header, identifiers, findings)

@@ -16,7 +16,6 @@ from adapters.document import (
     Identifiers,
     Origin,
     child,
-    descendants,
     local_name,
     long_text,
     place_of,
@@ -26,6 +25,7 @@ from adapters.document import (
 )
 from adapters.profile import NEUTRAL, Profile
 from adapters.sps_consignment import RELATION_OF, refer
+from adapters.sps_hub import carried, carries, read_envelope
 from adapters.translator import Draft, Reading
 from schemas import Message, Shipment, ShipmentMessage
 from schemas.base import present, rfc3339
@@ -74,19 +74,19 @@ class SpsAcknowledgement:
             return 0.6
         if local_name(root) == "SPSAcknowledgement":
             return 1.0
-        return 0.9 if next(root.iter("{*}SPSAcknowledgement"), None) is not None else 0.0
+        return 0.9 if carries(root, "SPSAcknowledgement") else 0.0
 
     def read(self, document: Document, origin: Origin) -> Reading:
         """Read the acknowledgements of a document; a status that names no decision is refused, never guessed."""
         findings = Findings()
         found = [
-            inner
-            for outer in descendants(document.xml, "SPSAcknowledgement")
-            if (inner := child(outer, "SPSAcknowledgementDocument")) is not None
+            (inner, one.envelope)
+            for one in carried(document.xml, "SPSAcknowledgement", findings)
+            if (inner := child(one.element, "SPSAcknowledgementDocument")) is not None
         ]
-        if not found:
+        if not found and not findings.faults:
             findings.fault("missing", place_of(document.xml), "holds no SPSAcknowledgementDocument")
-        drafts = [draft for inner in found if (draft := _read(inner, origin, findings)) is not None]
+        drafts = [draft for told in found if (draft := _read(*told, origin, findings)) is not None]
         findings.settle()
         return Reading(tuple(drafts), tuple(findings.warnings))
 
@@ -103,7 +103,7 @@ class SpsAcknowledgement:
         return _write(message, event)
 
 
-def _read(element: Element, origin: Origin, findings: Findings) -> Draft | None:
+def _read(element: Element, envelope: Element | None, origin: Origin, findings: Findings) -> Draft | None:
     code = text(element, "StatusCode") or ""
     said = long_text(element, "ReasonInformation") or ""
     match = _REASON.fullmatch(said)
@@ -114,6 +114,10 @@ def _read(element: Element, origin: Origin, findings: Findings) -> Draft | None:
         event = match[1]
     identifiers = Identifiers()
     documents = refer(element, identifiers, findings)
+    if envelope is not None:
+        # An answer's envelope names the certificate that it answers.
+        identifiers.add("certificate", text(envelope, "NPPOCertificateNumber"))
+        read_envelope(envelope, None, identifiers, findings)
     if not identifiers:
         findings.fault("no-identifier", place_of(element), "refers to nothing: no ReferenceSPSReferencedDocument")
     if event is None or not identifiers:

@@ -20,7 +20,9 @@ from adapters.formats import FORMATS, recognise
 from adapters.translator import Translator, messages
 from schemas.errors import TranslationError
 
-CORPORA = ("wco-data-model", "sps-ephyto", "cap", "ics-ens", "edifact")
+CORPORA = (
+    "wco-data-model", "sps-ephyto", "cap", "ics-ens", "ncts", "uk-border-defra", "n42", "iata-one-record", "edifact",
+)  # fmt: skip
 BEGIN, END = "<!-- survey:begin -->", "<!-- survey:end -->"
 # Where and when a document is read changes no count.
 _ORIGIN = Origin("kr.customs", datetime(2026, 1, 1, tzinfo=UTC), ZoneInfo("Asia/Seoul"))
@@ -29,8 +31,14 @@ _RULES = {
     "not-well-formed": "not well-formed XML",
     "document-type": "a document type declaration, which can carry entities",
     "no-identifier": "nothing in it tells which consignment it is about",
+    "no-reference": "names no movement, and no other reference",
     "no-alert": "a feed or wrapper without an alert in it",
     "no-conveyance": "neither a conveyance nor where it calls is told",
+    "no-content": "tells that something changed and does not hold it",
+    "empty": "says nothing about any goods",
+    "no-shipment": "an instrument's file without an alarm, an item or a passage through a portal",
+    "no-event": "describes a thing; nothing happened to a shipment",
+    "notification": "only links to an event, or is about something that is no shipment",
 }
 
 

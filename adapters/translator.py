@@ -5,9 +5,10 @@ Owns the seam between formats and the wire: ids, times, fingerprints. Never read
 
 import hashlib
 import uuid
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from adapters.codelists import unknown_codes
 from adapters.document import Document, Findings, Origin
@@ -79,6 +80,19 @@ class Translator(Protocol):
         ...
 
 
+@runtime_checkable
+class Streaming(Protocol):
+    """A translator that also reads a document while it comes in, in memory that does not grow with it."""
+
+    def stream(self, chunks: Iterable[bytes], origin: Origin, findings: Findings | None = None) -> Iterator[Draft]:
+        """Yield drafts in order; what is odd goes to `findings`.
+
+        Raises:
+            TranslationError: with every fault, after the drafts before it.
+        """
+        ...
+
+
 def messages(translator: Translator, document: Document, origin: Origin) -> list[Message]:
     """Read a document into complete messages.
 
@@ -89,38 +103,49 @@ def messages(translator: Translator, document: Document, origin: Origin) -> list
         TranslationError: the document cannot be read, or what it holds makes no valid message.
     """
     reading = translator.read(document, origin)
-    trace = document.sha256[:32]
     result: list[Message] = []
     for index, draft in enumerate(reading.drafts):
         id_ = draft.id or str(uuid.uuid5(_IDS, f"{origin.agency} {document.sha256} {index}"))
-        warnings = [*reading.warnings, *unknown_codes(draft.data, origin.codes)]
-        native = Native(
-            **present(
-                format=translator.name,
-                sha256=document.sha256,
-                size=len(document.content),
-                warnings=warnings or None,
-            )
-        )
-        span = hashlib.sha256(id_.encode()).hexdigest()[:16]
-        attributes = {"traceparent": f"00-{trace}-{span}-01"} | draft.attributes
-        try:
-            message = build(
-                specversion="1.0",
-                id=id_,
-                source=origin.agency,
-                type=draft.type,
-                subject=draft.subject[:256],
-                time=draft.time,
-                datacontenttype="application/json",
-                dataschema=SHIPMENT_SCHEMA if isinstance(draft.data, Shipment) else ALERT_SCHEMA,
-                data=draft.data.model_copy(update={"native": native}),
-                **attributes,
-            )
-        except InvalidMessage as error:
-            raise TranslationError(error.faults) from None
-        result.append(message)
+        native = Fingerprint(translator.name, document.sha256, len(document.content))
+        result.append(complete(draft, id_, native, reading.warnings, origin))
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Which document a message comes from."""
+
+    format: str
+    sha256: str
+    size: int
+    """Bytes."""
+
+
+def complete(draft: Draft, id_: str, of: Fingerprint, warnings: Sequence[Remark], origin: Origin) -> Message:
+    """Make the message of a draft, with what was odd about its document and its codes.
+
+    Raises:
+        TranslationError: what the draft holds makes no valid message.
+    """
+    warnings = [*warnings, *unknown_codes(draft.data, origin.codes)]
+    native = Native(**present(format=of.format, sha256=of.sha256, size=of.size, warnings=warnings or None))
+    span = hashlib.sha256(id_.encode()).hexdigest()[:16]
+    attributes = {"traceparent": f"00-{of.sha256[:32]}-{span}-01"} | draft.attributes
+    try:
+        return build(
+            specversion="1.0",
+            id=id_,
+            source=origin.agency,
+            type=draft.type,
+            subject=draft.subject[:256],
+            time=draft.time,
+            datacontenttype="application/json",
+            dataschema=SHIPMENT_SCHEMA if isinstance(draft.data, Shipment) else ALERT_SCHEMA,
+            data=draft.data.model_copy(update={"native": native}),
+            **attributes,
+        )
+    except InvalidMessage as error:
+        raise TranslationError(error.faults) from None
 
 
 def with_warnings(reading: Reading, findings: Findings) -> Reading:

@@ -97,7 +97,11 @@ class Watch:
         for message in messages:
             progress.messages[message.id] = message
             self._by_id.setdefault(message.id, []).append(progress)
-        if not messages:
+
+    def kept(self, name: str) -> None:
+        """The document is kept; of a large one nobody waits for every receipt."""
+        progress = self._by_name.get(name)
+        if progress is not None and not progress.messages:
             progress.ended.set()
 
     def settled(self, receipt: Receipt) -> None:

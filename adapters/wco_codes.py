@@ -1,70 +1,22 @@
-"""The code tables of the WCO translators: namespaces, function codes, document types, roles.
+"""The code tables of the WCO translators: namespaces, document types, roles; and those of the profile, made ready.
 
-Owns which code means what in this profile of the WCO Data Model. Never reads or writes a document.
+Owns which code means what in the WCO Data Model; what differs by nation stands in the profiles' `wco.toml`.
+Never reads or writes a document.
 """
 
-from schemas.shipment import Scheme
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from adapters.profile import Profile
+
+FAMILY = "wco"
 # WCO Data Model 3.6, profile DMS 2.
 METADATA = "urn:wco:datamodel:WCO:DocumentMetaData-DMS:2"
 DEC = "urn:wco:datamodel:WCO:DEC-DMS:2"
 RES = "urn:wco:datamodel:WCO:RES-DMS:2"
 # The data set of RES, whose schema declares what stands within a date-time.
 RES_DS = "urn:wco:datamodel:WCO:Response_DS:DMS:2"
-
-# UNTDID 1225 in a declaration (WCO 017). Anything else that is a number changes a declaration.
-DECLARED_FUNCTIONS = frozenset({"9", "14"})
-REPEATED_FUNCTIONS = frozenset({"7", "31", "35"})
-WITHDRAWN_FUNCTIONS = frozenset({"1", "3"})
-# 13 is an additional message on a declaration; its TypeCode (WCO D013) says which.
-REQUEST_FUNCTION = "13"
-REQUEST_TYPES = {
-    "INV": "shipment.withdrawn",
-    "COR": "shipment.amended",
-    # Presentation of goods that had been declared before they came.
-    "GPR": "shipment.arrived",
-}
-
-# Response/FunctionCode (WCO 017) as the profile's own notifications use it: (type, decision.outcome).
-RESPONSES: dict[str, tuple[str, str]] = {
-    "01": ("shipment.declared", "accepted"),
-    "02": ("shipment.declared", "received"),
-    "03": ("shipment.rejected", "rejected"),
-    "05": ("shipment.selected-for-inspection", "control"),
-    "06": ("shipment.documents-required", "documents-required"),
-    "07": ("shipment.amended", "amended"),
-    "08": ("shipment.released", "released"),
-    "09": ("shipment.released", "cleared"),
-    "10": ("shipment.withdrawn", "invalidated"),
-    "11": ("shipment.declared", "request-decided"),
-    "13": ("shipment.declared", "duties-notified"),
-    "14": ("shipment.declared", "balance-insufficient"),
-    "15": ("shipment.declared", "balance-reminder"),
-    "16": ("shipment.exited", "exited"),
-    "18": ("shipment.declared", "exit-reminder"),
-}
-# What a status says beyond the function code (WCO 379). A request that was refused leaves the
-# declaration as it stood, hence no `shipment.rejected`.
-OUTCOME_BY_STATUS = {("11", "39"): "request-granted", ("11", "41"): "request-refused"}
-STATUS_BY_OUTCOME = {outcome: (code, status) for (code, status), outcome in OUTCOME_BY_STATUS.items()}
-
-# The code under which an event goes out where its outcome has none of its own. `refused` and `held`
-# go out as a control: whoever knows nothing of the finer word still keeps the goods.
-FUNCTION_BY_TYPE = {
-    "shipment.declared": "02",
-    "shipment.amended": "07",
-    "shipment.withdrawn": "10",
-    "shipment.rejected": "03",
-    "shipment.documents-required": "06",
-    "shipment.selected-for-scan": "05",
-    "shipment.selected-for-inspection": "05",
-    "shipment.held": "05",
-    "shipment.refused": "05",
-    "shipment.inspected": "07",
-    "shipment.released": "08",
-    "shipment.exited": "16",
-}
-FUNCTION_BY_EVENT = {pair: code for code, pair in RESPONSES.items()}
 
 # The list that names a code as one of cbm's own (StatementCode/@listID, WCO 226).
 EVENT_LIST = "urn:cbm:shipment:1"
@@ -97,30 +49,6 @@ COMMERCIAL_DOCUMENTS = frozenset("271 325 326 331 380 383 384 385 386 388 389 39
 # Authorisations of a trader, the same on all of its declarations: they tell no consignment from another.
 AUTHORISATIONS = frozenset({*(f"C{n}" for n in range(500, 530)), "C019", "C600", "C601", "C604", "C626", "C627", "C676",
                             "C990", "D019", "N990"})  # fmt: skip
-# Profile codes of PreviousDocument/TypeCode (WCO D019).
-PREVIOUS_DOCUMENTS: dict[str, Scheme] = {
-    "DCR": "ucr",
-    "MCR": "ucr",
-    "DCS": "ucr",
-    "MRN": "mrn",
-    # Written into responses for a second LRN; not a code of the profile.
-    "LRN": "lrn",
-}
-
-# DE 7/7 of the EU data model (IdentificationTypeCode, WCO T018): what the number of a means of transport is.
-MEANS_SCHEMES = {
-    "10": "imo",
-    "11": "name",
-    "20": "wagon",
-    "21": "train",
-    "30": "registration",
-    "31": "registration",
-    "40": "flight",
-    "41": "registration",
-    "80": "eni",
-    "81": "name",
-}
-
 # Classification/IdentificationTypeCode (WCO 337): the tariff number, and the digits that lengthen it.
 TARIFF = frozenset({"TSP", "HS"})
 TARIFF_SUFFIX = frozenset({"TRC"})
@@ -144,3 +72,34 @@ ITEM_PARTIES = (("Consignor", "consignor"), ("Consignee", "consignee"), ("Buyer"
 
 # Kilograms in a unit of mass (UNECE Recommendation 20); no unit means kilograms.
 KILOGRAMS = {"KGM": 1.0, "KG": 1.0, "TNE": 1000.0, "GRM": 0.001, "LBR": 0.45359237, "DTN": 100.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """What the function codes of responses mean in a profile, both ways."""
+
+    events: Mapping[str, tuple[str, str]]
+    """Code -> (type, outcome)."""
+    outcomes: Mapping[tuple[str, str], str]
+    """(Code, status) -> outcome."""
+    statuses: Mapping[str, tuple[str, str]]
+    """Outcome -> (code, status)."""
+    by_event: Mapping[tuple[str, str], str]
+    by_type: Mapping[str, str]
+
+
+@functools.lru_cache(maxsize=16)
+def responses_of(profile: Profile) -> Responses:
+    """Return a profile's codes of responses."""
+    events = {code: (one["type"], one["outcome"]) for code, one in profile.table(FAMILY, "response").items()}
+    outcomes = {}
+    for key, outcome in profile.table(FAMILY, "response-status").items():
+        code, _, status = key.partition("/")
+        outcomes[code, status] = outcome
+    return Responses(
+        events=events,
+        outcomes=outcomes,
+        statuses={outcome: pair for pair, outcome in outcomes.items()},
+        by_event={pair: code for code, pair in events.items()},
+        by_type=profile.table(FAMILY, "response-function"),
+    )

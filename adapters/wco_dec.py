@@ -23,12 +23,8 @@ from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading
 from adapters.wco_codes import (
     DEC,
-    DECLARED_FUNCTIONS,
+    FAMILY,
     METADATA,
-    REPEATED_FUNCTIONS,
-    REQUEST_FUNCTION,
-    REQUEST_TYPES,
-    WITHDRAWN_FUNCTIONS,
 )
 from adapters.wco_goods import read_goods
 from adapters.wco_parts import (
@@ -133,8 +129,8 @@ def subject_of(identifiers: Identifiers) -> str:
 
 
 def _draft(declaration: Element, findings: Findings, origin: Origin) -> Draft | None:
-    type_ = _type(declaration, findings)
-    identifiers = read_identifiers(declaration, findings)
+    type_ = _type(declaration, findings, origin)
+    identifiers = read_identifiers(declaration, findings, origin.profile)
     if not identifiers:
         findings.fault(
             "no-identifier", place_of(declaration), "none of UCR, ID, FunctionalReferenceID, document or equipment"
@@ -150,7 +146,7 @@ def _draft(declaration: Element, findings: Findings, origin: Origin) -> Draft | 
         **present(
             zone_assumed=assumed or None,
             place=read_place(declaration, findings),
-            transport=read_transport(declaration, findings),
+            transport=read_transport(declaration, findings, origin.profile),
             parties=read_parties(declaration, findings),
             goods=read_goods(declaration, findings),
             equipment=read_equipment(declaration),
@@ -160,7 +156,7 @@ def _draft(declaration: Element, findings: Findings, origin: Origin) -> Draft | 
     return Draft(type_, subject_of(identifiers), issued[0] if issued else origin.received, body)
 
 
-def _type(declaration: Element, findings: Findings) -> str | None:
+def _type(declaration: Element, findings: Findings, origin: Origin) -> str | None:
     element = child(declaration, "FunctionCode")
     code = text(element)
     if element is None or code is None:
@@ -169,26 +165,24 @@ def _type(declaration: Element, findings: Findings) -> str | None:
     if re.fullmatch(r"0*[1-9][0-9]?", code) is None:
         findings.fault("function-code", place_of(element), "FunctionCode (WCO 017) is a number of UNTDID 1225")
         return None
-    code = code.lstrip("0")
-    if code == REQUEST_FUNCTION:
-        return _request_type(declaration, element, findings)
-    if code in REPEATED_FUNCTIONS:
-        findings.warn_at("repeated", element, f"function {code}: a copy of what was sent before")
+    meaning = origin.profile.table(FAMILY, "declaration").get(code.lstrip("0"), "shipment.amended")
+    if meaning == "request":
+        return _request_type(declaration, element, findings, origin)
+    if meaning == "repeated":
+        findings.warn_at("repeated", element, f"function {code.lstrip('0')}: a copy of what was sent before")
         return "shipment.declared"
-    if code in DECLARED_FUNCTIONS:
-        return "shipment.declared"
-    return "shipment.withdrawn" if code in WITHDRAWN_FUNCTIONS else "shipment.amended"
+    return str(meaning)
 
 
-def _request_type(declaration: Element, element: Element, findings: Findings) -> str:
+def _request_type(declaration: Element, element: Element, findings: Findings, origin: Origin) -> str:
     kind = (text(declaration, "TypeCode") or "").upper()
-    type_ = REQUEST_TYPES.get(kind)
-    if type_ is not None:
-        return type_
+    types = origin.profile.table(FAMILY, "request")
+    if kind in types:
+        return str(types[kind])
     # An additional message of a kind unknown here still changes what was declared.
     findings.warn_at(
         "request-type",
         element,
-        f"function 13 with a TypeCode other than {', '.join(REQUEST_TYPES)}; read as an amendment",
+        f"function 13 with a TypeCode other than {', '.join(types)}; read as an amendment",
     )
     return "shipment.amended"

@@ -15,13 +15,13 @@ from adapters.document import (
     local_name,
     text,
 )
+from adapters.profile import Profile
 from adapters.wco_codes import (
     AUTHORISATIONS,
     COMMERCIAL_DOCUMENTS,
+    FAMILY,
     ITEM_PARTIES,
-    MEANS_SCHEMES,
     PARTIES,
-    PREVIOUS_DOCUMENTS,
     TRANSPORT_DOCUMENTS,
 )
 from adapters.wco_goods import goods_items
@@ -45,9 +45,10 @@ def payloads(root: Element, name: str) -> list[Element]:
     return [found for wrapper in wrappers for found in children(wrapper, name)]
 
 
-def read_identifiers(declaration: Element, findings: Findings) -> Identifiers:
+def read_identifiers(declaration: Element, findings: Findings, profile: Profile) -> Identifiers:
     """Gather the references of a declaration, its own numbers first."""
     found = Identifiers()
+    previous = profile.table(FAMILY, "previous-document")
     _add(found, "mrn", child(declaration, "ID"), findings)
     _add(found, "lrn", child(declaration, "FunctionalReferenceID"), findings)
     shipment = child(declaration, "GoodsShipment")
@@ -63,7 +64,7 @@ def read_identifiers(declaration: Element, findings: Findings) -> Identifiers:
     for level in levels:
         for document in children(level, "PreviousDocument"):
             kind = (text(document, "TypeCode") or "").upper()
-            scheme = PREVIOUS_DOCUMENTS.get(kind)
+            scheme: Scheme | None = previous.get(kind)
             if scheme is None:
                 scheme = "transport-document" if _number(kind) in TRANSPORT_DOCUMENTS else "other"
             _add(found, scheme, child(document, "ID"), findings)
@@ -203,7 +204,7 @@ def led_locode(code: str, nation: str | None, qualifier: str | None) -> str | No
     return found if nation and (qualifier or "").upper() == "U" and is_locode(found) else None
 
 
-def read_transport(declaration: Element, findings: Findings) -> Transport | None:
+def read_transport(declaration: Element, findings: Findings, profile: Profile) -> Transport | None:
     """The means at the border (WCO T022, T006, T018); where its number is missing, the one that arrives or departs."""
     consignment = child(declaration, "GoodsShipment", "Consignment")
     candidates = [
@@ -229,7 +230,7 @@ def read_transport(declaration: Element, findings: Findings) -> Transport | None
         number = short(text(element, "ID") or text(element, "Name"))
         if number is None:
             continue
-        scheme = MEANS_SCHEMES.get(text(element, "IdentificationTypeCode") or "", "other")
+        scheme = profile.table(FAMILY, "means").get(text(element, "IdentificationTypeCode") or "", "other")
         if text(element, "ID") is None:
             scheme = "name"
         means = Means(scheme=scheme, value=number)

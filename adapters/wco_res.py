@@ -21,7 +21,7 @@ from adapters.document import (
 )
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading
-from adapters.wco_codes import DEC, EVENT_LIST, EVENT_WORDS, OUTCOME_BY_STATUS, RES, RESPONSES
+from adapters.wco_codes import DEC, EVENT_LIST, EVENT_WORDS, RES, responses_of
 from adapters.wco_dec import check_namespaces, read_each, recognise_wco, subject_of
 from adapters.wco_error import ErrorLine
 from adapters.wco_goods import read_goods
@@ -73,13 +73,13 @@ class Responses:
 
     def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Write a decision as one Response in its MetaData wrapper."""
-        return write_response(message)
+        return write_response(message, profile)
 
 
 def _draft(response: Element, findings: Findings, origin: Origin) -> Draft | None:
-    code, event = _event(response, findings)
+    code, event = _event(response, findings, origin)
     header, data = _declarations(response)
-    identifiers = _identifiers(header, data, findings)
+    identifiers = _identifiers(header, data, findings, origin.profile)
     if not identifiers:
         findings.fault("no-identifier", place_of(response), "its Declaration has neither ID nor FunctionalReferenceID")
     issued = moment(child(response, "IssueDateTime"), findings, origin)
@@ -105,7 +105,7 @@ def _draft(response: Element, findings: Findings, origin: Origin) -> Draft | Non
     return Draft(event[0], subject_of(keys), issued[0] if issued else origin.received, body)
 
 
-def _event(response: Element, findings: Findings) -> tuple[str, tuple[str, str] | None]:
+def _event(response: Element, findings: Findings, origin: Origin) -> tuple[str, tuple[str, str] | None]:
     """Return the function code and (type, outcome); None with a fault where the code has no meaning here."""
     element = child(response, "FunctionCode")
     code = text(element)
@@ -113,12 +113,12 @@ def _event(response: Element, findings: Findings) -> tuple[str, tuple[str, str] 
         findings.fault("function-missing", place_of(response), "FunctionCode (WCO 017) is mandatory")
         return "", None
     code = code.rjust(2, "0")
-    if code not in RESPONSES:
-        findings.fault(
-            "function-code", place_of(element), f"not a function of the profile's responses: {', '.join(RESPONSES)}"
-        )
+    known = responses_of(origin.profile)
+    if code not in known.events:
+        text_ = f"not a function of the profile's responses: {', '.join(known.events)}"
+        findings.fault("function-code", place_of(element), text_)
         return code, None
-    type_, outcome = RESPONSES[code]
+    type_, outcome = known.events[code]
     own = next(_own_statements(response), None)
     if own is not None:
         name = own.get("name") or ""
@@ -127,7 +127,7 @@ def _event(response: Element, findings: Findings) -> tuple[str, tuple[str, str] 
         # A result that changes nothing is that of a control.
         return code, ("shipment.inspected", "inspected")
     status = text(response, "Status", "NameCode") or ""
-    return code, (type_, OUTCOME_BY_STATUS.get((code, status), outcome))
+    return code, (type_, known.outcomes.get((code, status), outcome))
 
 
 def _own_statements(response: Element) -> Iterator[Element]:
@@ -150,10 +150,10 @@ def _declarations(response: Element) -> tuple[Element | None, list[Element]]:
     return header, data
 
 
-def _identifiers(header: Element | None, data: list[Element], findings: Findings) -> list[Identifier]:
+def _identifiers(header: Element | None, data: list[Element], findings: Findings, profile: Profile) -> list[Identifier]:
     found: dict[tuple[str, str], Identifier] = {}
     for part in (*([header] if header is not None else []), *data):
-        for one in read_identifiers(part, findings).as_list():
+        for one in read_identifiers(part, findings, profile).as_list():
             found.setdefault((one.scheme, one.value), one)
     return sorted(found.values(), key=lambda one: _ORDER.index(one.scheme))
 

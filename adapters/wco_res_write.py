@@ -12,16 +12,15 @@ from typing import Any
 from lxml import etree
 
 from adapters.document import Element
+from adapters.profile import Profile
 from adapters.wco_codes import (
     EVENT_LIST,
-    FUNCTION_BY_EVENT,
-    FUNCTION_BY_TYPE,
     METADATA,
     RES,
     RES_DS,
-    RESPONSES,
-    STATUS_BY_OUTCOME,
     WORD_BY_TYPE,
+    Responses,
+    responses_of,
 )
 from adapters.wco_error import ErrorLine
 from adapters.wco_res_data import MAX_SEQUENCE, SCHEMES, add, fitting, one_line, write_data
@@ -39,21 +38,21 @@ _REMARK = "ACB"
 _MAX_VERSION = 10**9 - 1
 
 
-def write_response(message: Message) -> bytes:
+def write_response(message: Message, profile: Profile) -> bytes:
     """Write the message; see `Translator.write` for what is raised."""
     if not isinstance(message, ShipmentMessage):
         raise TranslationError([Fault("no-words", "/type", "RES has words for shipment events only")])
-    if message.type not in FUNCTION_BY_TYPE:
-        raise TranslationError(
-            [Fault("no-words", "/type", f"RES has words for {', '.join(sorted(FUNCTION_BY_TYPE))} only")]
-        )
+    known = responses_of(profile)
+    if message.type not in known.by_type or message.type not in WORD_BY_TYPE:
+        words = ", ".join(sorted(known.by_type))
+        raise TranslationError([Fault("no-words", "/type", f"RES has words for {words} only")])
     body = message.data
     if not fitting(body.identifiers, *SCHEMES):
         raise TranslationError(
             [Fault("no-identifier", "/data/identifiers", "none of them fits into the lengths that RES has")]
         )
     outcome = body.decision.outcome if body.decision else message.type.partition(".")[2]
-    code = _function_code(message.type, outcome)
+    code = _function_code(message.type, outcome, known)
     nsmap: Any = {"md": METADATA, "ds": RES_DS, None: RES}
     root: Element = etree.Element(f"{{{METADATA}}}MetaData", nsmap=nsmap)
     add(root, METADATA, "WCODataModelVersionCode", "3.6")
@@ -61,18 +60,21 @@ def write_response(message: Message) -> bytes:
     add(root, METADATA, "ResponsibleCountryCode", message.source[:2].upper())
     authority = body.decision.authority if body.decision and body.decision.authority else message.source
     add(root, METADATA, "ResponsibleAgencyName", one_line(authority) or message.source)
-    _response(root, message, body, code, outcome)
+    _response(root, message, body, code, outcome, known)
     written: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     return written
 
 
-def _function_code(type_: str, outcome: str) -> str:
-    if outcome in STATUS_BY_OUTCOME and type_ == RESPONSES[STATUS_BY_OUTCOME[outcome][0]][0]:
-        return STATUS_BY_OUTCOME[outcome][0]
-    return FUNCTION_BY_EVENT.get((type_, outcome)) or FUNCTION_BY_TYPE[type_]
+def _function_code(type_: str, outcome: str, known: Responses) -> str:
+    code, _ = known.statuses.get(outcome, ("", ""))
+    if code and known.events[code][0] == type_:
+        return code
+    return known.by_event.get((type_, outcome)) or known.by_type[type_]
 
 
-def _response(root: Element, message: ShipmentMessage, body: Shipment, code: str, outcome: str) -> None:
+def _response(
+    root: Element, message: ShipmentMessage, body: Shipment, code: str, outcome: str, known: Responses
+) -> None:
     response = add(root, RES, "Response")
     add(response, RES, "FunctionCode", code)
     # The response's own reference, so that its receiver knows a repetition: the message's id, which no
@@ -83,9 +85,9 @@ def _response(root: Element, message: ShipmentMessage, body: Shipment, code: str
     add(response, RES, "FunctionalReferenceID", reference)
     _time(response, "IssueDateTime", message.time)
     lines = _lines(body)
-    status = STATUS_BY_OUTCOME.get(outcome, ("", ""))
+    status = known.statuses.get(outcome, ("", ""))
     # A result (07) without the Amendment that was made of it reads as that of a control.
-    plain = code != "07" and (RESPONSES[code] == (message.type, outcome) or status[0] == code)
+    plain = code != "07" and (known.events[code] == (message.type, outcome) or status[0] == code)
     if not plain:
         information = add(response, RES, "AdditionalInformation")
         statement = add(information, RES, "StatementCode", WORD_BY_TYPE[message.type])

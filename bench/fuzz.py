@@ -117,8 +117,10 @@ def fuzz(name: str, seconds: int, folders: list[Path], found: Path) -> list[str]
         before = set(artifacts.iterdir())
         options = [
             f"-max_total_time={seconds}", f"-max_len={MAX_BYTES}", "-timeout=20", "-rss_limit_mb=2048",
-            f"-dict={dictionary}", f"-artifact_prefix={artifacts}/", "-print_final_stats=1", "-verbosity=1",
+            f"-artifact_prefix={artifacts}/", "-print_final_stats=1", "-verbosity=1",
         ]  # fmt: skip
+        if known:
+            options.append(f"-dict={dictionary}")
         command = [sys.executable, "-m", "bench.fuzz", "--child", name, *options, str(corpus)]
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, errors="replace")
         runs = re.search(r"number_of_executed_units: (\d+)", done.stderr)

@@ -14,10 +14,12 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.credentials import ExternalCredentials
 from pika.exceptions import (
     AMQPConnectionError,
     ChannelClosedByBroker,
@@ -57,6 +59,8 @@ MAX_UNSENT_BYTES = 4 * 1024 * 1024
 _FLUSH_BYTES = 256 * 1024
 # Read at once. pika's 4 KiB are three messages; with 64 KiB it copies what it has not yet decoded too often.
 _READ_BYTES = 16 * 1024
+# Query parameters of RabbitMQ's URI scheme that pika does not know.
+_TLS_PARAMETERS = frozenset({"cacertfile", "certfile", "keyfile", "verify", "server_name_indication"})
 
 Headers = dict[str, Any]
 
@@ -158,15 +162,18 @@ class _Coalescing(AsyncioConnection):  # type: ignore[misc]
             self.bytes_sent += len(data)
             self._adapter_emit_data(data)
 
-    def publish(self, channel: int, exchange: str, key: str, body: bytes, props: "Properties") -> bool:
-        """Publish, mandatory; False: pika's own way must do it.
+    def publish(
+        self, channel: int, exchange: str, key: str, body: bytes, props: "Properties", *, mandatory: bool
+    ) -> bool:
+        """Publish; False: pika's own way must do it.
 
         Only for an open channel of an open connection; nothing is written where it is False.
         """
         if type(props) is not Properties:
             return False
         try:
-            frames = publish_frames(channel, exchange, key, body, props, self.params.frame_max - FRAME_OVERHEAD)
+            body_max = self.params.frame_max - FRAME_OVERHEAD
+            frames = publish_frames(channel, exchange, key, body, props, body_max, mandatory=mandatory)
         except (TypeError, ValueError):
             return False
         self._output_marshaled_frames(frames)
@@ -194,6 +201,56 @@ def _guarded(callback: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
+def _parameters(url: str) -> Any:
+    """Read an AMQP URL, with the query parameters that RabbitMQ's URI scheme has for TLS.
+
+    A certificate and no password: the certificate says who it is (EXTERNAL). The server's certificate and
+    name are checked always: a URL that would have it otherwise is refused.
+
+    Raises:
+        Unreachable: it is no such URL, or a file cannot be read. The text holds nothing of the URL, which
+            may hold a password.
+    """
+    try:
+        parts = urlsplit(url)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        tls = {name: value for name, value in query if name in _TLS_PARAMETERS}
+        rest = urlencode([(name, value) for name, value in query if name not in _TLS_PARAMETERS])
+        by_certificate = "certfile" in tls and parts.password is None
+        # pika takes a user only with a password; a certificate has its own name.
+        netloc = parts.netloc.rpartition("@")[2] if by_certificate else parts.netloc
+        if any(name == "ssl_options" for name, _ in query):
+            raise ValueError  # pika's own way, which can name a weaker protocol
+        parameters = pika.URLParameters(urlunsplit(parts._replace(query=rest, netloc=netloc)))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Unreachable(f"not an AMQP URL ({type(error).__name__})") from None
+    if parts.scheme.lower() != "amqps":
+        if tls:
+            raise Unreachable("certificates go with amqps://")
+        return parameters
+    parameters.ssl_options = pika.SSLOptions(_tls_context(tls), tls.get("server_name_indication", parameters.host))
+    if by_certificate:
+        parameters.credentials = ExternalCredentials()
+    return parameters
+
+
+def _tls_context(tls: dict[str, str]) -> ssl.SSLContext:
+    if tls.get("verify", "verify_peer") != "verify_peer":
+        raise Unreachable("the server's certificate is always verified: no verify but verify_peer")
+    if "keyfile" in tls and "certfile" not in tls:
+        raise Unreachable("a keyfile goes with the certfile of its certificate")
+    try:
+        context = ssl.create_default_context(cafile=tls.get("cacertfile"))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if "certfile" in tls:
+            # A key with a passphrase would have pika's event loop wait for somebody at a terminal.
+            context.load_cert_chain(tls["certfile"], tls.get("keyfile"), password="")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+        raise Unreachable(f"a certificate or its key cannot be read: {reason}") from None
+    return context
+
+
 def _leaves(error: BaseException) -> Iterable[BaseException]:
     """Yield an error and those it wraps; pika nests the cause of a failed connect several deep."""
     yield error
@@ -202,11 +259,14 @@ def _leaves(error: BaseException) -> Iterable[BaseException]:
             yield from _leaves(nested)
 
 
-def _open_error(error: BaseException, where: str) -> CbmError:
+def _open_error(error: BaseException, where: str, *, tls: bool) -> CbmError:
     found = list(_leaves(error))
     for one in found:
         if isinstance(one, ProbableAuthenticationError):
-            return NotAuthorised(f"RabbitMQ at {where} refuses the user name or the password")
+            return NotAuthorised(f"RabbitMQ at {where} refuses the user name, the password or the certificate")
+        if isinstance(one, ProbableAccessDeniedError) and "limit" in str(one):
+            # Connections that were cut off count until their heartbeats fail: waiting helps.
+            return Unreachable(f"RabbitMQ at {where} takes no further connection of this user: the limit is reached")
         if isinstance(one, ProbableAccessDeniedError):
             return NotAuthorised(f"RabbitMQ at {where} refuses the virtual host, or there is none of that name")
         if isinstance(one, ConnectionClosed) and one.reply_code in (403, 530):
@@ -214,6 +274,9 @@ def _open_error(error: BaseException, where: str) -> CbmError:
     for one in found:
         if isinstance(one, ssl.SSLError):
             return Unreachable(f"no TLS with {where}: {one.reason or one}")
+        if isinstance(one, IncompatibleProtocolError) and tls:
+            # TLS 1.3 lets the client's side of the handshake succeed first; the refusal is an ended connection.
+            return NotAuthorised(f"RabbitMQ at {where} ends the connection: it wants another certificate, or any")
         if isinstance(one, IncompatibleProtocolError):
             return Unreachable(f"what answers at {where} does not speak AMQP 0-9-1")
     last = next((one for one in found if isinstance(one, OSError)), found[-1])
@@ -244,20 +307,16 @@ class Session:
         """Connect.
 
         Raises:
-            Unreachable: nobody answers, or no RabbitMQ.
-            NotAuthorised: wrong user, password or virtual host.
+            Unreachable: nobody answers, or no RabbitMQ; or the user's connections are as many as it may have.
+            NotAuthorised: wrong user, password, certificate or virtual host.
         """
-        try:
-            parameters = pika.URLParameters(url)
-        except (ValueError, TypeError, AttributeError) as error:
-            # The text of the error may hold the URL, and the URL the password.
-            raise Unreachable(f"not an AMQP URL ({type(error).__name__})") from None
+        parameters = _parameters(url)
         parameters.heartbeat = heartbeat_s
         parameters.connection_attempts = 1
         parameters.socket_timeout = timeout_s
         parameters.stack_timeout = timeout_s
         parameters.client_properties = {"connection_name": name, "product": "cbm"}
-        where = f"{parameters.host}:{parameters.port}"
+        where, tls = f"{parameters.host}:{parameters.port}", parameters.ssl_options is not None
         loop = asyncio.get_running_loop()
         opened: asyncio.Future[Any] = loop.create_future()
 
@@ -267,7 +326,7 @@ class Session:
 
         def on_error(_: Any, error: BaseException) -> None:
             if not opened.done():
-                opened.set_exception(_open_error(error, where))
+                opened.set_exception(_open_error(error, where, tls=tls))
 
         try:
             connection = _CONNECTION(
@@ -277,7 +336,7 @@ class Session:
                 custom_ioloop=loop,
             )
         except (AMQPConnectionError, OSError) as error:
-            raise _open_error(error, where) from None
+            raise _open_error(error, where, tls=tls) from None
         try:
             await asyncio.wait_for(asyncio.shield(opened), timeout_s + 1)
         except TimeoutError:
@@ -475,6 +534,14 @@ class Channel:
         """Bind a queue to an exchange."""
         await self._call(self._channel.queue_bind, queue, exchange, key)
 
+    async def unbind_queue(self, queue: str, exchange: str, key: str) -> None:
+        """Take a queue's binding away; one that is not there is no error."""
+        await self._call(self._channel.queue_unbind, queue, exchange, key)
+
+    async def unbind_exchange(self, destination: str, source: str, key: str) -> None:
+        """Take an exchange's binding away; one that is not there is no error."""
+        await self._call(self._channel.exchange_unbind, destination, source, key)
+
     async def bind_exchange(self, destination: str, source: str, key: str) -> None:
         """Bind an exchange to an exchange."""
         await self._call(self._channel.exchange_bind, destination, source, key)
@@ -488,6 +555,16 @@ class Channel:
             await asyncio.wait([self.closed], timeout=CLOSE_TIMEOUT_S)
 
 
+class Outcomes(Protocol):
+    """Who hears of each publish what became of it, by the index given at the publish. Must not raise."""
+
+    def expect(self) -> None:
+        """One more publish is under way."""
+
+    def settle(self, index: int, error: CbmError | None) -> None:
+        """A publish was confirmed, or failed."""
+
+
 class Confirmations:
     """The outcome of a group of publishes, awaited once for all of them."""
 
@@ -499,10 +576,12 @@ class Confirmations:
         self.failures: dict[int, TransportError | CbmError] = {}
         """By the index given at the publish; what is not here was confirmed."""
 
-    def _expect(self) -> None:
+    def expect(self) -> None:
+        """One more publish is under way."""
         self._open += 1
 
-    def _settle(self, index: int, error: CbmError | None) -> None:
+    def settle(self, index: int, error: CbmError | None) -> None:
+        """A publish was confirmed, or failed."""
         if error is not None:
             self.failures[index] = error
         self._open -= 1
@@ -529,14 +608,14 @@ class _Pending:
 
     __slots__ = ("exchange", "group", "index", "key", "message_id", "returned")
 
-    def __init__(self, group: Confirmations, index: int, exchange: str, key: str, message_id: str | None) -> None:
+    def __init__(self, group: Outcomes, index: int, exchange: str, key: str, message_id: str | None) -> None:
         self.group, self.index = group, index
         self.exchange, self.key, self.message_id = exchange, key, message_id
         self.returned: PublishReturned | None = None
 
 
 class Publisher(Channel):
-    """A channel in confirm mode. Everything is published mandatory."""
+    """A channel in confirm mode. Everything is published mandatory unless it is said otherwise."""
 
     def __init__(self, session: Session, channel: Any) -> None:
         super().__init__(session, channel)
@@ -574,22 +653,33 @@ class Publisher(Channel):
                 return
 
     def publish(
-        self, exchange: str, key: str, body: bytes, props: Properties, group: Confirmations, index: int
+        self,
+        exchange: str,
+        key: str,
+        body: bytes,
+        props: Properties,
+        group: Outcomes,
+        index: int,
+        *,
+        mandatory: bool = True,
     ) -> None:
-        """Publish one message, mandatory; its outcome goes to `group` under `index`. Never raises."""
-        group._expect()
+        """Publish one message; its outcome goes to `group` under `index`. Never raises.
+
+        What is not mandatory may reach no queue and is confirmed all the same.
+        """
+        group.expect()
         try:
             # A channel that is not open is pika's to name the reason of.
             if not (self._fast and self._channel.is_open and self._connection.is_open) or not self._connection.publish(
-                self._channel.channel_number, exchange, key, body, props
+                self._channel.channel_number, exchange, key, body, props, mandatory=mandatory
             ):
-                self._channel.basic_publish(exchange, key, body, props, mandatory=True)
+                self._channel.basic_publish(exchange, key, body, props, mandatory=mandatory)
         except (ChannelWrongStateError, ConnectionWrongStateError, ConnectionClosed):
-            group._settle(index, self._reason())
+            group.settle(index, self._reason())
             return
         except Exception as error:
             # pika could not write it down; nothing of it was sent, so the tag is not used up.
-            group._settle(index, TransportError(f"cannot be published: {type(error).__name__}"))
+            group.settle(index, TransportError(f"cannot be published: {type(error).__name__}"))
             return
         self._tag += 1
         self._pending[self._tag] = _Pending(group, index, exchange, key, props.message_id)
@@ -648,7 +738,7 @@ class Publisher(Channel):
                 error: CbmError | None = pending.returned
                 if nack:
                     error = PublishNacked(f"RabbitMQ did not store it: a queue behind {pending.exchange} is full")
-                pending.group._settle(pending.index, error)
+                pending.group.settle(pending.index, error)
         if multiple:
             self._first = max(self._first, tag + 1)
         if len(self._pending) < MAX_UNCONFIRMED:
@@ -660,7 +750,7 @@ class Publisher(Channel):
         # which: all that was open has an unknown outcome.
         pending, self._pending = self._pending, {}
         for one in pending.values():
-            one.group._settle(one.index, reason)
+            one.group.settle(one.index, reason)
         self._room.set()
 
 

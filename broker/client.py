@@ -21,7 +21,9 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel
 
 from broker.amqp import Consumer, Delivery, Publisher, Session, properties, stream_offset
+from broker.keys import Keyring, SigningKey
 from broker.names import feed_exchange, in_exchange, inbox_queue, key_matcher, log_stream, own_queue
+from broker.signatures import Verified, sign_message, verify
 from schemas.envelope import CONTENT_TYPE, MAX_BYTES, Message, ReceiptMessage, build, family_of
 from schemas.errors import (
     CbmError,
@@ -113,6 +115,16 @@ class Received:
         """
         return read(self.body)
 
+    def verify(self, keys: Keyring) -> Verified:
+        """Verify the signature against its sender's public keys, as they were when the broker took the message in.
+
+        What of a view is signed is in `Verified.event`; what is the broker's own is named in `Verified.unsigned`.
+
+        Raises:
+            InvalidMessage: not signed, not by these keys, or something in it was not signed.
+        """
+        return verify(self.body, keys, at=self.received)
+
     @property
     def received(self) -> datetime | None:
         """When the broker took it in."""
@@ -163,8 +175,11 @@ class Published:
 class Client:
     """An agency's connection to cbm. Made by `connect`."""
 
-    def __init__(self, url: str, agency: str) -> None:
+    def __init__(
+        self, url: str, agency: str, signing_key: SigningKey | None = None, *, sign_by_field: bool = False
+    ) -> None:
         self.agency = agency
+        self._signing_key, self._by_field = signing_key, sign_by_field
         # Two connections, so that a RabbitMQ that holds publishers up still delivers.
         self._publishing = Link(url, f"cbm client {agency} publish")
         self._receiving = Link(url, f"cbm client {agency} receive")
@@ -204,19 +219,22 @@ class Client:
         """Publish a message; returns when RabbitMQ confirmed that it is stored.
 
         A connection lost in between is opened again and the message published again under the same id; the
-        broker tells a repeat from a new message, so nothing is lost and nobody receives it twice.
+        broker tells a repeat from a new message, so nothing is lost and nobody receives it twice. With a signing
+        key it is signed first, unless it is already: the same message always in the same way.
 
         Raises:
             PublishNacked: this agency's ingress queue is full; try later.
             PublishReturned: there is no lane for this type.
-            InvalidMessage: so large that RabbitMQ does not take it.
+            InvalidMessage: so large that RabbitMQ does not take it, or it cannot be signed.
             NotAuthorised: the user may not publish here.
             ConnectionLost: the client was closed.
         """
+        if self._signing_key is not None:
+            message = sign_message(message, self._signing_key, by_field=self._by_field)
         return await self.publish_bytes(message.to_bytes(), message.id, message.type)
 
     async def publish_bytes(self, body: bytes, message_id: str, type_: str) -> Published:
-        """Publish bytes as they are; otherwise as `publish`."""
+        """Publish bytes as they are, not signed here; otherwise as `publish`."""
         await self._watch_receipts()
         receipt = self._receipts.get(message_id)
         if receipt is None or receipt.done():
@@ -416,8 +434,13 @@ class _Connecting:
         await self._client.close()
 
 
-def connect(url: str | None = None) -> _Connecting:
+def connect(
+    url: str | None = None, *, signing_key: SigningKey | None = None, sign_by_field: bool = False
+) -> _Connecting:
     """Connect as an agency. The URL is what `cbm credentials AGENCY` prints; without one, CBM_URL is read.
+
+    With a `signing_key` every published message is signed; `sign_by_field` so that recipients from whom an
+    agreement withholds parts can verify the rest.
 
     Raises (when awaited or entered):
         ConfigError: no URL, or one without a user.
@@ -430,4 +453,4 @@ def connect(url: str | None = None) -> _Connecting:
         agency = ""
     if not agency:
         raise ConfigError([Fault("no-url", "CBM_URL", "set it to the AMQP URL that `cbm credentials AGENCY` prints")])
-    return _Connecting(Client(url, agency))
+    return _Connecting(Client(url, agency, signing_key, sign_by_field=sign_by_field))

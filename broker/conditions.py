@@ -5,7 +5,6 @@ a message does not say cannot entitle anybody to it.
 """
 
 import enum
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
@@ -71,9 +70,9 @@ class Where(BaseModel):
         return Conditions(tuple(tests))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Conditions:
-    """Compiled conditions of one agreement."""
+    """Compiled conditions of the agreements that set the same."""
 
     tests: tuple[tuple[str, Callable[[Message], Truth]], ...] = ()
 
@@ -107,15 +106,15 @@ def _hs_codes(message: Message) -> list[str | None]:
 
 
 def _hs(prefixes: tuple[str, ...]) -> Callable[[Message], Truth]:
-    def one(code: str | None, prefix: str) -> Truth:
+    def one(code: str | None) -> Truth:
         if code is None:
             return Truth.UNKNOWN
-        if code.startswith(prefix):
+        if code.startswith(prefixes):
             return Truth.YES
         # `01` may or may not be `0102`.
-        return Truth.UNKNOWN if prefix.startswith(code) else Truth.NO
+        return Truth.UNKNOWN if any(prefix.startswith(code) for prefix in prefixes) else Truth.NO
 
-    return lambda message: any_of(one(code, prefix) for code in _hs_codes(message) for prefix in prefixes)
+    return lambda message: any_of(map(one, _hs_codes(message)))
 
 
 def _origins(message: Message) -> list[str | None]:
@@ -150,33 +149,58 @@ def _mode(modes: tuple[str, ...]) -> Callable[[Message], Truth]:
 
 
 def _place(patterns: tuple[str, ...]) -> Callable[[Message], Truth]:
-    def one(place: Place, pattern: str) -> Truth:
-        locode, country = place.locode, place.country or (place.locode or "")[:2] or None
-        if len(pattern) == 2 and "*" not in pattern:
-            return _one_of(country, frozenset({pattern}))
-        if locode is not None:
-            return Truth.YES if _glob(pattern, locode) else Truth.NO
-        if country is None:
-            return Truth.UNKNOWN
-        # Only the country is known: it settles a pattern on the country alone, or excludes another's places.
-        if re.fullmatch(r"[A-Z]{2}\*+", pattern):
-            return Truth.YES if pattern[:2] == country else Truth.NO
-        excluded = "*" not in pattern[:2] and pattern[:2] != country
-        return Truth.NO if excluded else Truth.UNKNOWN
+    countries = frozenset(pattern for pattern in patterns if len(pattern) == 2 and "*" not in pattern)
+    matchers = [_glob(pattern) for pattern in patterns if pattern not in countries]
 
     def test(message: Message) -> Truth:
-        place = getattr(message.data, "place", None)
-        return Truth.UNKNOWN if place is None else any_of(one(place, pattern) for pattern in patterns)
+        place: Place | None = getattr(message.data, "place", None)
+        if place is None:
+            return Truth.UNKNOWN
+        country = place.country or (place.locode or "")[:2] or None
+        if country in countries:
+            return Truth.YES
+        if place.locode is not None:
+            return Truth.YES if any(matches(place.locode) for matches in matchers) else Truth.NO
+        if country is None:
+            return Truth.UNKNOWN
+        return any_of(_of_country(pattern, country) for pattern in patterns)
 
     return test
 
 
-def _glob(pattern: str, text: str) -> bool:
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text) is not None
+def _of_country(pattern: str, country: str) -> Truth:
+    """Whether a place of which only the country is known matches: as far as that settles it."""
+    if pattern[:2].isalpha() and pattern[2:].strip("*") == "":
+        return Truth.YES if pattern[:2] == country else Truth.NO
+    excluded = "*" not in pattern[:2] and pattern[:2] != country
+    return Truth.NO if excluded else Truth.UNKNOWN
+
+
+def _glob(pattern: str) -> Callable[[str], bool]:
+    """Prepare a pattern of which `*` is any number of characters. No pattern takes more than a few looks at a text."""
+    first, *further = pattern.split("*")
+    if not further:
+        return lambda text: text == first
+    *middle, last = further
+
+    def matches(text: str) -> bool:
+        if not text.startswith(first):
+            return False
+        at = len(first)
+        for part in middle:
+            found = text.find(part, at)
+            if found < 0:
+                return False
+            at = found + len(part)
+        return len(text) - len(last) >= at and text.endswith(last)
+
+    return matches
 
 
 def _identifiers(patterns: tuple[str, ...]) -> Callable[[Message], Truth]:
-    parsed = [(scheme, glob) for scheme, _, glob in (pattern.partition(":") for pattern in patterns)]
+    matchers: dict[str, list[Callable[[str], bool]]] = {}
+    for scheme, _, glob in (pattern.partition(":") for pattern in patterns):
+        matchers.setdefault(scheme, []).append(_glob(glob or "*"))
 
     def test(message: Message) -> Truth:
         if isinstance(message, ShipmentMessage):
@@ -185,10 +209,10 @@ def _identifiers(patterns: tuple[str, ...]) -> Callable[[Message], Truth]:
             found = message.data.about
         else:
             return Truth.UNKNOWN
-        held = any(
-            one.scheme == scheme and (not glob or _glob(glob, one.value)) for one in found for scheme, glob in parsed
-        )
-        return Truth.YES if held else Truth.NO
+        for one in found:
+            if any(matches(one.value) for matches in matchers.get(one.scheme, ())):
+                return Truth.YES
+        return Truth.NO
 
     return test
 
@@ -243,14 +267,24 @@ def senseless(where: Where, families: frozenset[str]) -> list[Fault]:
     for country in where.origin or ():
         if not is_country(country):
             faults.append(Fault("never-holds", "origin", f"{country} is not an ISO 3166-1 country code"))
-    for pattern in where.identifiers or ():
-        if pattern.partition(":")[0] not in SCHEMES:
-            text = f"{pattern.partition(':')[0]} is no scheme; known are {', '.join(SCHEMES)}"
-            faults.append(Fault("never-holds", "identifiers", text))
-    bare = {pattern.rstrip("*").rstrip(":") for pattern in where.identifiers or () if _is_bare(pattern)}
-    if bare >= set(SCHEMES):
-        faults.append(Fault("always-holds", "identifiers", "every message has an identifier of some scheme"))
+    if any(prefix.startswith("00") for prefix in where.hs or ()):
+        faults.append(Fault("never-holds", "hs", "the Harmonized System has no chapter 00"))
+    faults += _senseless_identifiers(where.identifiers or (), families)
     return faults
+
+
+def _senseless_identifiers(patterns: tuple[str, ...], families: frozenset[str]) -> Iterable[Fault]:
+    for pattern in patterns:
+        scheme, _, form = pattern.partition(":")
+        if scheme not in SCHEMES:
+            yield Fault("never-holds", "identifiers", f"{scheme} is no scheme; known are {', '.join(SCHEMES)}")
+        elif form != form.upper():
+            text = f"identifiers are compared in upper case: {scheme}:{form.upper()}"
+            yield Fault("never-holds", "identifiers", text)
+    bare = {pattern.rstrip("*").rstrip(":") for pattern in patterns if _is_bare(pattern)}
+    # An alert may name no consignment at all; this then asks for those that do.
+    if bare >= set(SCHEMES) and "shipment" in families:
+        yield Fault("always-holds", "identifiers", "every message has an identifier of some scheme")
 
 
 def _is_bare(pattern: str) -> bool:

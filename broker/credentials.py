@@ -7,12 +7,20 @@ import base64
 import hashlib
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from schemas.errors import NotFound, Unreachable
 
 BROKER_USER = "cbm"
+# Query parameters of an AMQP URL that name files.
+_FILES = frozenset({"cacertfile", "certfile", "keyfile"})
+
+
+def http_token(agency: str) -> str:
+    """Return the name under which the token of an adapter's HTTP side is kept; no agency's id has it."""
+    return f"http.{agency}"
 
 
 class Credentials:
@@ -46,6 +54,20 @@ class Credentials:
         (self.folder / user).unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Where the three files of one certificate stand."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def of(cls, name: str, folder: Path) -> "Bundle":
+        """Return the files of that name in a folder."""
+        return cls(folder / "ca.crt", folder / f"{name}.crt", folder / f"{name}.key")
+
+
 def write_private(path: Path, content: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -77,6 +99,8 @@ def amqp_url(user: str, password: str, host: str, port: int, vhost: str, *, tls:
 def url_with(url: str, *, password: str | None = None, vhost: str | None = None) -> str:
     """Return an AMQP URL with its password filled in and its virtual host set where it names none.
 
+    One that names a client certificate gets no password but a given one: the certificate lets it in.
+
     Raises:
         Unreachable: it is no AMQP URL.
     """
@@ -87,8 +111,30 @@ def url_with(url: str, *, password: str | None = None, vhost: str | None = None)
         raise Unreachable("not an AMQP URL") from None
     if parts.scheme not in ("amqp", "amqps"):
         raise Unreachable("not an AMQP URL: it begins with amqp:// or amqps://")
-    secret = parts.password if parts.password is not None else (quote(password, safe="") if password else "guest")
+    secret = parts.password if parts.password is not None else (quote(password, safe="") if password else None)
     address = f"[{host}]" if ":" in host else host
-    place = f"{parts.username or 'guest'}:{secret}@{address}" + (f":{port}" if port else "")
+    if secret is None and url_files(url).get("certfile"):
+        user = f"{parts.username}@" if parts.username else ""
+    else:
+        user = f"{parts.username or 'guest'}:{'guest' if secret is None else secret}@"
+    place = user + address + (f":{port}" if port else "")
     path = parts.path if parts.path not in ("", "/") else f"/{quote(vhost or '/', safe='')}"
     return urlunsplit((parts.scheme, place, path, parts.query, ""))
+
+
+def url_files(url: str) -> dict[str, str]:
+    """Return the files that an AMQP URL names for TLS, by the parameters of RabbitMQ's URI scheme."""
+    return {name: value for name, value in parse_qsl(urlsplit(url).query) if name in _FILES}
+
+
+def with_absolute_files(url: str, folder: Path) -> str:
+    """Return an AMQP URL whose files for TLS, where they are relative, stand below a folder."""
+    try:
+        parts = urlsplit(url)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+    except ValueError:
+        return url  # whoever connects says so
+    if not any(name in _FILES for name, _ in query):
+        return url
+    absolute = [(name, str(folder / value) if name in _FILES else value) for name, value in query]
+    return urlunsplit(parts._replace(query=urlencode(absolute, safe="/")))

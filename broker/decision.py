@@ -10,11 +10,12 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 import orjson
 
+from broker import signatures
 from broker.agreements import Agreements, Entitlement, split
 from broker.settings import Limits
 from broker.views import Redaction, TokenKey
@@ -33,6 +34,7 @@ from schemas.envelope import (
 from schemas.errors import Fault, InvalidMessage
 from schemas.receipt import Disposition
 
+RECEIPT_SOURCE = "urn:cbm:node:"
 _RECEIPT_IDS = uuid.UUID("0c7f1c0e-0b52-5d2b-8e0a-9a3b6c6f8f11")
 
 
@@ -117,6 +119,16 @@ class Decision:
         """Whatever reached nobody stands in quarantine, so that nothing confirmed is lost."""
         return self.disposition not in ("accepted", "duplicate") and not self.repeated
 
+    @property
+    def answered(self) -> bool:
+        """Whether its sender gets a receipt.
+
+        A receipt of a broker's that comes back gets none: by RabbitMQ's dead lettering an agency can lead its
+        receipts into its own exchange, and the two would answer each other for ever.
+        """
+        message = self.examined.message
+        return not (isinstance(message, ReceiptMessage) and message.source.startswith(RECEIPT_SOURCE))
+
 
 def examine(arrival: Arrival, agreements: Agreements, limits: Limits, now: datetime) -> Examined:
     """Read an arrival and find every fault that needs no ledger. Never raises."""
@@ -134,6 +146,7 @@ def examine(arrival: Arrival, agreements: Agreements, limits: Limits, now: datet
         return Examined(arrival, digest, id_, type_, None, tuple(faults), tuple(warnings))
     faults += _identity_faults(arrival, message, agreements)
     faults += _time_faults(message, limits, now, warnings)
+    faults += _signature_faults(arrival, message, agreements)
     if isinstance(message, ShipmentMessage):
         warnings += _odd_identifiers(message, arrival.body)
     return Examined(arrival, digest, message.id, message.type, message, tuple(faults), tuple(warnings))
@@ -210,6 +223,16 @@ def _time_faults(message: Message, limits: Limits, now: datetime, warnings: list
     if -ahead_s > limits.time_behind_s:
         warnings.append(Fault("time-behind", "/time", f"more than {limits.time_behind_s:.0f} s in the past"))
     return []
+
+
+def _signature_faults(arrival: Arrival, message: Message, agreements: Agreements) -> tuple[Fault, ...]:
+    """A signature is optional unless the agency's entry says otherwise; one that is there must be good."""
+    if message.signature is None and message.digests is None and message.disclosures is None:
+        if not agreements.must_sign(arrival.agency):
+            return ()
+        return (Fault("unsigned", signatures.PLACE, "is missing: this agency's entry asks for one"),)
+    # Keys are the authenticated agency's own: whose the message says it is has no say in it.
+    return signatures.check(arrival.body, agreements.keys_of(arrival.agency), arrival.received.astimezone(UTC).date())
 
 
 _NORMAL = re.compile(r"[^\sa-z]+")
@@ -300,11 +323,10 @@ def views_of(
         if redaction is None:
             whole += [agency for agencies in by_scope.values() for agency in agencies]
             continue
+        key, traceparent = redacted_key(redaction.event), redaction.event.get("traceparent")
         for scope, agencies in by_scope.items():
-            redacted = redaction.view(TokenKey(token_secret, scope))
-            event = redacted.event
-            key, again = redacted_key(event), (event.get("correlationid"), event.get("traceparent"))
-            views.append(View(tuple(agencies), redacted.body, key, event["id"], *again))
+            made = redaction.view(TokenKey(token_secret, scope))
+            views.append(View(tuple(agencies), made.body, key, made.id, made.correlation_id, traceparent))
     if whole:
         again = (message.correlationid, message.traceparent)
         views.append(View(tuple(whole), body, feed_key(message), message.id, *again))
@@ -375,7 +397,7 @@ def receipt_of(decision: Decision, node: str, now: datetime) -> ReceiptNote:
     event = {
         "specversion": "1.0",
         "id": id_,
-        "source": f"urn:cbm:node:{node}",
+        "source": f"{RECEIPT_SOURCE}{node}",
         "type": type_,
         "subject": message.subject if message is not None else examined.id,
         "time": now,

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from broker.agreements import Agreements, Rule
+from broker.conditions import Where
 from broker.decision import views_of
 from broker.settings import TYPES, Agreement, Settings
 from schemas import Message
@@ -83,10 +84,32 @@ def matrix(settings: Settings, agreements: Agreements) -> list[dict[str, Any]]:
                     "agreement": id_,
                     "purpose": agreement.purpose,
                     "legal_basis": agreement.legal_basis,
+                    "valid_from": str(agreement.valid_from) if agreement.valid_from else None,
                     "valid_until": str(agreement.valid_until) if agreement.valid_until else None,
                 }
             )
     return rows
+
+
+def told(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the matrix as people read it: what, without what, and under which agreement."""
+    return {
+        "from": row["from"],
+        "to": row["to"],
+        "sees": [*row["types"], *(f"where {name}: {_listed(value)}" for name, value in row["where"].items())],
+        "kept_back": [*row["withhold"], *(f"token for {pointer}" for pointer in row["pseudonymise"])],
+        "under": [
+            row["agreement"],
+            row["purpose"],
+            row["legal_basis"],
+            f"up to TLP:{row['up_to_tlp']}",
+            *(f"{word} {row[key]}" for word, key in (("from", "valid_from"), ("until", "valid_until")) if row[key]),
+        ],
+    }
+
+
+def _listed(value: str | Iterable[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 def families(types: Iterable[str]) -> list[str]:
@@ -111,7 +134,19 @@ def warnings(settings: Settings, agreements: Agreements, today: date) -> list[st
             found.append(f"agreement {agreement.id} ends on {agreement.valid_until}, within {ENDS_SOON.days} days")
         if agreement.id not in used:
             found.append(f"agreement {agreement.id} matches nothing that its agencies may publish")
-    return found + _overlaps(settings, agreements)
+    return found + _ending_keys(settings, today) + _overlaps(settings, agreements)
+
+
+def _ending_keys(settings: Settings, today: date) -> list[str]:
+    """An agency whose last key ends soon will have its messages refused; keys that others follow may end."""
+    found: list[str] = []
+    for agency in settings.agency:
+        last = max((key.valid_until or date.max for key in agency.key), default=date.max)
+        if last < today:
+            found.append(f"{agency.id}: its last key ended on {last}; what it signs is refused")
+        elif last - today <= ENDS_SOON:
+            found.append(f"{agency.id}: its last key ends on {last}, within {ENDS_SOON.days} days")
+    return found
 
 
 def _overlaps(settings: Settings, agreements: Agreements) -> list[str]:
@@ -180,20 +215,22 @@ def _compared(old: tuple[Rule, ...] | None, new: tuple[Rule, ...] | None) -> tup
     wider: list[str] = []
     narrower: list[str] = []
     other: list[str] = []
-    caps = min(rule.sensitivity for rule in old), min(rule.sensitivity for rule in new)
-    if caps[0] != caps[1]:
-        (wider if caps[1] > caps[0] else narrower).append("max_tlp")
+    caps = [min((rule.agreement.max_tlp for rule in rules), key=lambda tlp: tlp.sensitivity) for rules in (old, new)]
+    if caps[0] is not caps[1]:
+        more = caps[1].sensitivity > caps[0].sensitivity
+        (wider if more else narrower).append(f"up to TLP:{caps[1]} instead of TLP:{caps[0]}")
     for name in ("withhold", "pseudonymise"):
         had: frozenset[str] = frozenset().union(*(getattr(rule.entitlement, name) for rule in old))
         has: frozenset[str] = frozenset().union(*(getattr(rule.entitlement, name) for rule in new))
-        narrower += [f"{name} {pointer}" for pointer in sorted(has - had)]
-        wider += [f"no longer {name} {pointer}" for pointer in sorted(had - has)]
+        does = {"withhold": "withheld", "pseudonymise": "given as a token"}[name]
+        narrower += [f"{pointer} is {does}" for pointer in sorted(has - had)]
+        wider += [f"{pointer} is no longer {does}" for pointer in sorted(had - has)]
     firsts = min(rule.first for rule in old), min(rule.first for rule in new)
     lasts = max(rule.last for rule in old), max(rule.last for rule in new)
     if firsts[0] != firsts[1]:
-        (wider if firsts[1] < firsts[0] else narrower).append(f"from {firsts[1]}")
+        (wider if firsts[1] < firsts[0] else narrower).append(_days("from", *firsts))
     if lasts[0] != lasts[1]:
-        (wider if lasts[1] > lasts[0] else narrower).append(f"until {lasts[1]}")
+        (wider if lasts[1] > lasts[0] else narrower).append(_days("until", *lasts))
     _compare_conditions(old, new, wider, narrower, other)
     if other or (wider and narrower):
         return "changes", wider + narrower + other
@@ -205,15 +242,34 @@ def _compare_conditions(
 ) -> None:
     """One agreement that holds is enough to share: with one that has no conditions, they are met always."""
     had, has = ({rule.agreement.where for rule in rules} for rules in (old, new))
+    words = f"{_conditions(new)} instead of {_conditions(old)}"
     if None not in had and None in has:
-        wider.append("no longer where")
+        wider.append(words)
     elif None in had and None not in has:
-        narrower.append("where")
+        narrower.append(words)
     elif None not in had and had != has:
-        (wider if had < has else narrower if has < had else other).append("where")
+        (wider if had < has else narrower if has < had else other).append(words)
     elif not (wider or narrower) and _restricting(old) != _restricting(new):
-        # The same is kept back as before, of other messages.
-        other.append("where")
+        other.append(f"the same is kept back, of other messages: {words}")
+
+
+def _conditions(rules: tuple[Rule, ...]) -> str:
+    """Write when one of several agreements holds."""
+    return " or ".join(dict.fromkeys(conditions_in_words(rule.agreement.where) for rule in rules))
+
+
+def conditions_in_words(where: Where | None) -> str:
+    """Write a `where` on one line."""
+    if where is None:
+        return "without conditions"
+    given = where.model_dump(exclude_none=True)
+    texts = (f"{name} {_listed(value)}" for name, value in given.items())
+    return "where " + " and ".join(texts)
+
+
+def _days(word: str, before: date, now: date) -> str:
+    missing = {date.min: "without a first day", date.max: "without an end"}
+    return " instead of ".join(missing.get(one, f"{word} {one}") for one in (now, before))
 
 
 def _restricting(rules: tuple[Rule, ...]) -> set[object]:

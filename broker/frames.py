@@ -15,7 +15,8 @@ FRAME_OVERHEAD = 8
 _METHOD_FRAME, _HEADER_FRAME, _BODY_FRAME = 1, 2, 3
 _END = b"\xce"
 _BASIC_PUBLISH = bytes.fromhex("003c0028")
-_MANDATORY = b"\x01"
+_FLAGS = (b"\x00", b"\x01")
+"""Without and with mandatory."""
 # Class 60 (basic), weight 0; then the body's size and the flags of the properties that are there.
 _HEADER = struct.Struct(">BHIIQH")
 _HEADER_FIXED = 14
@@ -38,9 +39,9 @@ class Properties(Protocol):
 
 
 def publish_frames(
-    channel: int, exchange: str, key: str, body: bytes, properties: Properties, body_max: int
+    channel: int, exchange: str, key: str, body: bytes, properties: Properties, body_max: int, *, mandatory: bool = True
 ) -> list[bytes]:
-    """Return the bytes of a mandatory publish, in pieces that follow each other.
+    """Return the bytes of a publish, in pieces that follow each other.
 
     Raises:
         TypeError, ValueError: a header value of a kind not known here, or text that AMQP cannot hold.
@@ -48,7 +49,7 @@ def publish_frames(
     flags, encoded = _properties(properties)
     size = _HEADER_FIXED + len(encoded)
     header = _HEADER.pack(_HEADER_FRAME, channel, size, _BASIC_CLASS, len(body), flags)
-    pieces = [_method(channel, exchange, key), header, encoded, _END]
+    pieces = [_method(channel, exchange, key, mandatory), header, encoded, _END]
     for start in range(0, len(body), body_max):
         part = body if len(body) <= body_max else body[start : start + body_max]
         pieces += [_FRAME.pack(_BODY_FRAME, channel, len(part)), part, _END]
@@ -57,8 +58,8 @@ def publish_frames(
 
 # Keys are few: a type and a place each.
 @functools.lru_cache(maxsize=4096)
-def _method(channel: int, exchange: str, key: str) -> bytes:
-    payload = _BASIC_PUBLISH + b"\x00\x00" + _short(exchange) + _short(key) + _MANDATORY
+def _method(channel: int, exchange: str, key: str, mandatory: bool) -> bytes:
+    payload = _BASIC_PUBLISH + b"\x00\x00" + _short(exchange) + _short(key) + _FLAGS[mandatory]
     return _FRAME.pack(_METHOD_FRAME, channel, len(payload)) + payload + _END
 
 

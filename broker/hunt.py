@@ -26,6 +26,8 @@ MAX_STEPS = 1_000_000
 _MIN_IN_MOMENT = 8
 # Few values are found faster by asking for each; many by their beginnings.
 _FEW = 12
+# A number beyond this has an exponent, however anybody writes it.
+_MOST_DIGITS = 60
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _DIGITS = re.compile(r"[+-]?[\d.,'\s]*\d[\d.,'\s]*", re.ASCII)
@@ -47,6 +49,8 @@ class Numeral(float):
 
 def plain(number: float) -> str:
     """Write a number in digits, without exponent and without zeros that say nothing."""
+    if isinstance(number, int) and abs(number) < 10**_MOST_DIGITS:
+        return str(number)
     literal = number.literal if isinstance(number, Numeral) else str(number)
     try:
         exact = Decimal(literal)
@@ -54,8 +58,7 @@ def plain(number: float) -> str:
         return literal
     if not exact:
         return "0"
-    # Beyond this an exponent is how anybody would write it.
-    return f"{exact.normalize():f}" if abs(exact.adjusted()) < 60 else literal
+    return f"{exact.normalize():f}" if abs(exact.adjusted()) < _MOST_DIGITS else literal
 
 
 # What documents lose on their way through systems that have no accents; and the dotless i, whose capital is I.
@@ -105,7 +108,7 @@ class _Index:
         if not self.values or len(text) < MIN_HUNTED_CHARACTERS:
             return []
         reduced = self.reduced(text)
-        if len(self.values) <= _FEW and not any(value in reduced for value in self.values):
+        if len(self.values) <= _FEW and not [1 for value in self.values if value in reduced]:
             return []
         found: list[Span] = []
         for start in range(len(reduced) - MIN_HUNTED_CHARACTERS + 1):
@@ -161,6 +164,8 @@ class Hunt:
         """Return where the text repeats a hidden value: in order, apart from each other, whole words."""
         if self._steps[0] < 0:
             return [(0, len(text))]
+        if len(text) < MIN_HUNTED_CHARACTERS:
+            return []
         if _MOMENT.fullmatch(text):
             same = _moment(text) in self._moments
             within = any(e - s >= _MIN_IN_MOMENT for s, e in self._letters.find(text, self._steps))

@@ -6,6 +6,7 @@ Owns the HTTP. Never decides what should be there: that is topology's business.
 import asyncio
 import base64
 import json
+import ssl
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ class Management:
     user: str
     password: str = field(repr=False)
     timeout_s: float = TIMEOUT_S
+    cafile: str = ""
+    """Whose certificates are trusted where `url` is https; empty: those that the system trusts."""
 
     async def get(self, path: str) -> Any:
         """GET a resource below /api, decoded."""
@@ -65,7 +68,8 @@ class Management:
             },
         )
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout_s) as response:  # noqa: S310
+            context = ssl.create_default_context(cafile=self.cafile or None) if self.url.startswith("https") else None
+            with urllib.request.urlopen(request, timeout=self.timeout_s, context=context) as response:  # noqa: S310
                 content = response.read()
         except urllib.error.HTTPError as error:
             detail = error.read(2000).decode(errors="replace")

@@ -22,8 +22,13 @@ def ingress_queue(agency: str, lane: str) -> str:
 
 
 def feed_exchange(agency: str) -> str:
-    """The exchange from which an agency receives; it may bind its own queues to it."""
+    """The exchange from which an agency's own queues receive: it binds them, and only they are behind it."""
     return f"feed.{agency}"
+
+
+def standing_exchange(agency: str) -> str:
+    """The exchange from which an agency's standing queues receive; the broker's alone."""
+    return f"standing.{agency}"
 
 
 def inbox_queue(agency: str, kind: str) -> str:

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -38,6 +39,8 @@ class Ports:
     management: int
     distribution: int
     epmd: int
+    amqps: int = 0
+    """0: no TLS."""
 
 
 def find_server(configured: str = "") -> str:
@@ -80,13 +83,25 @@ def _is_free(port: int) -> bool:
 
 
 class PrivateNode:
-    """One RabbitMQ node in a folder of its own. `start` and `stop` may be called again."""
+    """One RabbitMQ node in a folder of its own. `start` and `stop` may be called again.
 
-    def __init__(self, state_dir: Path, vhost: str = "cbm", server: str = "", *, schedulers: int = 0) -> None:
+    With `tls_names` it listens with TLS too, under these names, and takes client certificates for users.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        vhost: str = "cbm",
+        server: str = "",
+        *,
+        schedulers: int = 0,
+        tls_names: Sequence[str] = (),
+    ) -> None:
         self.folder = state_dir / "rabbitmq"
         self.vhost = vhost
         self._server = server
         self._schedulers = schedulers
+        self._tls_names = tuple(tls_names)
         self._credentials = Credentials(state_dir)
         self._process: asyncio.subprocess.Process | None = None
         self._epmd: asyncio.subprocess.Process | None = None
@@ -130,6 +145,8 @@ class PrivateNode:
             return False
         if self.ports is None or not self._ports_are_free():
             self.ports = Ports(free_port(), free_port(), free_port(), free_port())
+        if bool(self.ports.amqps) is not bool(self._tls_names):
+            self.ports = replace(self.ports, amqps=free_port() if self._tls_names else 0)
         self._write_files()
         await self._start_epmd()
         log = (self.folder / "server.log").open("ab")
@@ -154,7 +171,7 @@ class PrivateNode:
         wanted = asdict(self.ports)
         if self._epmd_runs():
             del wanted["epmd"]
-        return all(_is_free(port) for port in wanted.values())
+        return all(_is_free(port) for port in wanted.values() if port)
 
     def _epmd_runs(self) -> bool:
         if self._epmd is not None and self._epmd.returncode is None:
@@ -215,7 +232,8 @@ class PrivateNode:
         permission = {"user": BROKER_USER, "vhost": self.vhost, "configure": ".*", "write": ".*", "read": ".*"}
         definitions = {"users": [user], "vhosts": [{"name": self.vhost}], "permissions": [permission]}
         write_private(self.folder / "definitions.json", json.dumps(definitions))
-        (self.folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+        plugins = "rabbitmq_management" + (",rabbitmq_auth_mechanism_ssl" if self._tls_names else "")
+        (self.folder / "enabled_plugins").write_text(f"[{plugins}].\n")
         (self.folder / "rabbitmq.conf").write_text(
             f"listeners.tcp.default = 127.0.0.1:{self.ports.amqp}\n"
             "management.tcp.ip = 127.0.0.1\n"
@@ -227,10 +245,40 @@ class PrivateNode:
             # large by RabbitMQ itself, before it takes memory.
             "max_message_size = 2097152\n"
             "log.console = false\nlog.file = rabbit.log\nlog.file.rotation.size = 10485760\n"
-            "log.file.rotation.count = 5\nlog.file.level = info\n"
+            "log.file.rotation.count = 5\nlog.file.level = info\n" + self._tls_configuration()
         )
-        (self.folder / "advanced.config").write_text("[].\n")
-        (self.folder / "ports.json").write_text(json.dumps(asdict(self.ports)))
+        (self.folder / "advanced.config").write_text(self._tls_options())
+        used = {name: port for name, port in asdict(self.ports).items() if port}
+        (self.folder / "ports.json").write_text(json.dumps(used))
+
+    def _tls_configuration(self) -> str:
+        """Return the listener that asks for a client certificate, whose common name is the user."""
+        assert self.ports is not None
+        if not self._tls_names:
+            return ""
+        return (
+            f"listeners.ssl.default = 127.0.0.1:{self.ports.amqps}\n"
+            "ssl_cert_login_from = common_name\n"
+            "auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = PLAIN\nauth_mechanisms.3 = AMQPLAIN\n"
+        )
+
+    def _tls_options(self) -> str:
+        """Return the listener's options, as Erlang terms: rabbitmq.conf has no words for withdrawn certificates."""
+        if not self._tls_names:
+            return "[].\n"
+        # Here, because most starts need no certificates and cryptography is slow to load.
+        from broker.authority import Authority
+
+        authority = Authority(self.folder.parent)
+        bundle = authority.server(self._tls_names)
+        # A resumed session would skip the look at the certificate.
+        return (
+            f"[{{rabbit, [{{ssl_options, [{{cacertfile, {_erlang(bundle.authority)}}},\n"
+            f" {{certfile, {_erlang(bundle.certificate)}}}, {{keyfile, {_erlang(bundle.key)}}},\n"
+            " {verify, verify_peer}, {fail_if_no_peer_cert, true}, {reuse_sessions, false},\n"
+            " {versions, ['tlsv1.3', 'tlsv1.2']}, {crl_check, peer},\n"
+            f" {{crl_cache, {{ssl_crl_hash_dir, {{internal, [{{dir, {_erlang(authority.crl_folder)}}}]}}}}}}]}}]}}].\n"
+        )
 
     def _environment(self) -> dict[str, str]:
         assert self.ports is not None
@@ -324,6 +372,10 @@ class PrivateNode:
             # A start soon after would find its port taken, choose others, and leave all clients behind.
             await _dead(pid, STOP_TIMEOUT_S)
         (self.folder / "epmd.pid").unlink(missing_ok=True)
+
+
+def _erlang(path: Path) -> str:
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 async def _dead(pid: int, timeout_s: float) -> bool:

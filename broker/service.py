@@ -6,6 +6,7 @@ effects, holding and backing off, draining. Never decides: that is `decision`, a
 
 import asyncio
 import contextlib
+import copy
 import functools
 import gc
 import hashlib
@@ -18,13 +19,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 from broker.agreements import Agreements
+from broker.allowance import Allowance
 from broker.amqp import Confirmations, Consumer, Delivery, Properties, Publisher, Session, properties
 from broker.credentials import Credentials
-from broker.decision import Arrival, Decision, Earlier, Examined, View, decide, examine, feed_key, receipt_of
+from broker.decision import (
+    RECEIPT_SOURCE,
+    Arrival,
+    Decision,
+    Earlier,
+    Examined,
+    View,
+    decide,
+    examine,
+    feed_key,
+    receipt_of,
+)
+from broker.feeds import Awaited, Feeds
 from broker.ledger import Ledger, row_of
 from broker.logs import log, together
 from broker.names import DELIVER, LANES, QUARANTINE, RESENT_HEADER, ingress_queue
-from broker.provision import Place, provision
+from broker.provision import Place, provision, trim_own
 from broker.settings import Settings
 from broker.topology import Addresses
 from schemas import Message
@@ -47,6 +61,9 @@ _FAULTS_HEADER_CHARACTERS = 8000
 # New objects between two looks for cycles. A message makes dozens and no cycle; with Python's own 700 the
 # looking was measured to take a tenth of all the time.
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
+_SHARES_S = 30.0
+# How often it is said, and looked at anew, that an agency has used its share of the quarantine up.
+_ALLOWANCE_LOOK_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +74,10 @@ class Publication:
     key: str
     body: bytes
     properties: Properties
+    recipients: tuple[str, ...] = ()
+    """Whose feeds get a copy, for their own queues."""
+    copied: Properties | None = None
+    """The copies' properties."""
 
 
 @dataclass(slots=True)
@@ -70,6 +91,7 @@ class Batch:
     decisions: list[Decision] = field(default_factory=list)
     publications: list[Publication] = field(default_factory=list)
     confirmations: Confirmations = field(default_factory=Confirmations)
+    copies: Awaited = field(default_factory=Awaited)
 
 
 def tune_collector() -> None:
@@ -97,6 +119,7 @@ class Broker:
         """Set while every ingress queue is consumed."""
         self._connected = False
         self._served_since: float | None = None
+        self._allowances: dict[str, Allowance] = {}
         # Accepted, but not yet recorded: known to nobody else.
         self._under_way: dict[tuple[str, str], Earlier] = {}
 
@@ -104,6 +127,15 @@ class Broker:
     def agreements_version(self) -> str:
         """The version of the agreements that decide now."""
         return self._agreements.version
+
+    def allowance(self, agency: str) -> Allowance:
+        """Return what an agency may still have quarantined; both of its lanes share it."""
+        found = self._allowances.get(agency)
+        if found is None:
+            limits = self._limits
+            found = Allowance(limits.quarantine_hourly_messages, limits.quarantine_hourly_bytes)
+            self._allowances[agency] = found
+        return found
 
     def stop(self) -> None:
         """Ask for an orderly end; `run` returns when what is under way is finished or `drain_s` is over."""
@@ -142,7 +174,8 @@ class Broker:
     async def _serve(self) -> None:
         """Serve over one pair of connections until one of them is lost or a stop is asked for."""
         name, heartbeat_s = f"cbm broker {self._settings.node.name}", self._settings.rabbitmq.heartbeat_s
-        # Two connections: RabbitMQ's flow control and alarms stop those that publish, not those that consume.
+        # Two connections: RabbitMQ's flow control and alarms stop those that publish, not those that consume. A
+        # third is the feeds': agencies' own queues may stop it, and it is nobody's loss but theirs.
         incoming = await Session.open(self._place.url, name=f"{name} in", heartbeat_s=heartbeat_s)
         outgoing: Session | None = None
         lanes: list[Lane] = []
@@ -151,40 +184,55 @@ class Broker:
             await provision(self._settings, self._place, incoming)
             self._connected = True
             log.info("amqp.connected", where=incoming.where, rabbitmq=incoming.server_version)
+            connect = functools.partial(Session.open, self._place.url, name=f"{name} feeds", heartbeat_s=heartbeat_s)
+            feeds, copying = Feeds([agency.id for agency in self._settings.agency], connect), asyncio.Event()
             for agency in self._settings.agency:
                 for lane in LANES:
                     publisher = await outgoing.publisher()
-                    lanes.append(Lane(self, agency.id, lane, incoming, publisher))
+                    lanes.append(Lane(self, agency.id, lane, incoming, publisher, feeds))
             tasks = [asyncio.create_task(lane.run(), name=f"lane {lane.queue}") for lane in lanes]
-            ready = asyncio.create_task(self._announce(lanes))
+            ready = asyncio.create_task(self._announce(lanes, copying))
+            copier = asyncio.create_task(feeds.run(copying), name="feeds")
+            steward = asyncio.create_task(self._keep_shares(), name="shares")
             try:
-                await self._until_end(incoming, outgoing, tasks)
+                await self._until_end((incoming, outgoing), [*tasks, copier, steward])
             finally:
                 ready.cancel()
                 await self._drain(lanes, tasks)
+                copier.cancel()
+                steward.cancel()
+                await asyncio.gather(copier, steward, return_exceptions=True)
         finally:
-            await incoming.close()
-            if outgoing is not None:
-                await outgoing.close()
+            for session in (incoming, outgoing):
+                if session is not None:
+                    await session.close()
             # Whatever was not recorded comes again, and is then decided anew.
             self._under_way.clear()
 
-    async def _announce(self, lanes: "list[Lane]") -> None:
-        await asyncio.gather(*(lane.consuming.wait() for lane in lanes))
+    async def _keep_shares(self) -> None:
+        """Look now and then whether agencies keep to their share of queues, where the management API may be used."""
+        while True:
+            await asyncio.sleep(_SHARES_S)
+            if self._place.management is not None:
+                with contextlib.suppress(TransportError, NotAuthorised, NotFound):
+                    await trim_own(self._settings, self._place.management)
+
+    async def _announce(self, lanes: "list[Lane]", copying: asyncio.Event) -> None:
+        await asyncio.gather(copying.wait(), *(lane.consuming.wait() for lane in lanes))
         self.serving.set()
         self._served_since = time.monotonic()
         log.info("broker.started", agencies=len(self._settings.agency), agreements=self._agreements.version)
 
-    async def _until_end(self, incoming: Session, outgoing: Session, tasks: "list[asyncio.Task[None]]") -> None:
+    async def _until_end(self, sessions: tuple[Session, ...], tasks: "list[asyncio.Task[None]]") -> None:
         stopping = asyncio.create_task(self._stopping.wait())
         renewing = asyncio.create_task(self._renewing.wait())
         try:
-            ends: list[asyncio.Future[Any]] = [stopping, renewing, incoming.lost, outgoing.lost, *tasks]
+            ends: list[asyncio.Future[Any]] = [stopping, renewing, *(one.lost for one in sessions), *tasks]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
             renewing.cancel()
-        for session in (incoming, outgoing):
+        for session in sessions:
             if session.lost.done():
                 raise session.lost.result()
         for task in tasks:
@@ -213,6 +261,7 @@ class Broker:
         self._limits = settings.limits
         self._agreements = Agreements.of(settings, self._token_secret)
         log.info("agreements.applied", agreements=self._agreements.version, count=len(settings.agreement))
+        self._allowances.clear()
         if (old.agency, old.limits) != (settings.agency, settings.limits):
             self._renewing.set()
 
@@ -265,20 +314,18 @@ class Broker:
             # The journal keeps what came in; where a view is just that, its copy rides along.
             if view.body is arrival.body:
                 copies, journal = copies + journal, []
-            result.append(_view_publication(message, view, headers | {"BCC": copies}))
+            result.append(_view_publication(message, view, headers, copies))
         if journal:
             again = (message.correlationid, message.traceparent)
             whole = View((), arrival.body, feed_key(message), message.id, *again)
-            result.append(_view_publication(message, whole, headers | {"BCC": journal}))
+            result.append(_view_publication(message, whole, headers, journal))
         return result
 
     def receipt(self, decision: Decision, now: datetime) -> Publication:
         """Return the receipt of a decision, for its sender's feed alone."""
         note = receipt_of(decision, self._settings.node.name, now)
-        headers: dict[str, Any] = {
-            "BCC": [self._addresses.of(decision.examined.arrival.agency)],
-            "ce-receivedtime": _written(decision.examined.arrival.received),
-        }
+        sender = decision.examined.arrival.agency
+        headers: dict[str, Any] = {"ce-receivedtime": _written(decision.examined.arrival.received)}
         if note.traceparent is not None:
             headers["traceparent"] = note.traceparent
         props = properties(
@@ -286,10 +333,11 @@ class Broker:
             headers=headers,
             message_id=note.id,
             type_=note.type,
-            app_id=f"urn:cbm:node:{self._settings.node.name}",
+            app_id=f"{RECEIPT_SOURCE}{self._settings.node.name}",
             correlation_id=decision.examined.id,
         )
-        return Publication(DELIVER, note.type, note.body, props)
+        blind = _with_blind(props, [self._addresses.of(sender)])
+        return Publication(DELIVER, note.type, note.body, blind, (sender,), props)
 
     async def record(self, batch: Batch, now: datetime) -> None:
         """Write a batch's decisions to the ledger, holding on while it is away."""
@@ -321,13 +369,16 @@ class Broker:
 class Lane:
     """One ingress queue: one agency's messages of one kind, in order, harming no other lane."""
 
-    def __init__(self, broker: Broker, agency: str, lane: str, incoming: Session, publisher: Publisher) -> None:
+    def __init__(
+        self, broker: Broker, agency: str, lane: str, incoming: Session, publisher: Publisher, feeds: Feeds
+    ) -> None:
         self.queue = ingress_queue(agency, lane)
         self.consuming = asyncio.Event()
         self._broker = broker
         self._agency, self._lane = agency, lane
         self._incoming = incoming
         self._publisher = publisher
+        self._feeds = feeds
         self._limits = broker._limits
         self._slots = asyncio.Semaphore(self._limits.batches_in_flight)
         self._last: asyncio.Task[None] | None = None
@@ -371,6 +422,7 @@ class Lane:
                 received = datetime.now(UTC)
                 arrivals = [self._arrival(delivery, received) for delivery in deliveries]
                 await self._broker.decide_held(batch, arrivals)
+                await self._within_allowance(batch)
                 self._publish(batch)
                 task = asyncio.create_task(self._finish(batch, consumer, self._last), name=f"batch {self.queue}")
                 self._last = task
@@ -380,6 +432,18 @@ class Lane:
             finally:
                 if not taken:
                     self._slots.release()
+
+    async def _within_allowance(self, batch: Batch) -> None:
+        """Count what is refused; an agency that sends little else waits here, and nobody with it."""
+        sizes = [len(one.examined.arrival.body) for one in batch.decisions if one.quarantined]
+        if not sizes:
+            return
+        allowance = self._broker.allowance(self._agency)
+        while (wait_s := allowance.wait_s()) > 0:
+            wait_s = min(wait_s, _ALLOWANCE_LOOK_S)
+            log.error("lane.throttled", queue=self.queue, agency=self._agency, wait_s=round(wait_s, 1))
+            await asyncio.sleep(wait_s)
+        allowance.use(len(sizes), sum(sizes))
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
         self._finishing.discard(task)
@@ -409,23 +473,29 @@ class Lane:
     def _publish(self, batch: Batch) -> None:
         for decision in batch.decisions:
             batch.publications.extend(self._broker.publications(decision))
-        for index, one in enumerate(batch.publications):
-            self._publisher.publish(one.exchange, one.key, one.body, one.properties, batch.confirmations, index)
+        self._send(batch.publications, batch.confirmations, batch.copies)
+
+    def _send(self, publications: list[Publication], group: Confirmations, copies: Awaited) -> None:
+        for index, one in enumerate(publications):
+            self._publisher.publish(one.exchange, one.key, one.body, one.properties, group, index)
+            if one.copied is not None:
+                self._feeds.offer(one.recipients, one.key, one.body, one.copied, copies)
 
     async def _finish(self, batch: Batch, consumer: Consumer, previous: "asyncio.Task[None] | None") -> None:
         """Await confirms, record, send receipts, ack: in this order, and after the batch before."""
         try:
-            await self._confirmed(batch.publications, batch.confirmations)
+            await self._confirmed(batch.publications, batch.confirmations, batch.agreements)
+            await batch.copies.wait()
             now = datetime.now(UTC)
             await self._broker.record(batch, now)
         finally:
             self._broker.forget(batch.decisions)
         await self._publisher.ready()
-        receipts = [self._broker.receipt(decision, now) for decision in batch.decisions]
-        group = Confirmations()
-        for index, one in enumerate(receipts):
-            self._publisher.publish(one.exchange, one.key, one.body, one.properties, group, index)
+        receipts = [self._broker.receipt(decision, now) for decision in batch.decisions if decision.answered]
+        group, copies = Confirmations(), Awaited()
+        self._send(receipts, group, copies)
         await self._confirmed(receipts, group)
+        await copies.wait()
         if previous is not None and not previous.done():
             await asyncio.wait([previous])
         if previous is not None and (previous.cancelled() or previous.exception() is not None):
@@ -434,11 +504,15 @@ class Lane:
         with together():
             _log_settled(batch, now)
 
-    async def _confirmed(self, publications: list[Publication], group: Confirmations) -> None:
+    async def _confirmed(
+        self, publications: list[Publication], group: Confirmations, agreements: str | None = None
+    ) -> None:
         """Await the confirms; publish again, after a wait, what a full or missing queue refused.
 
+        `agreements` is the version by which the publications are views; they are not published again under another.
+
         Raises:
-            TransportError: the channel or connection ended, outcomes are unknown.
+            TransportError: the channel or connection ended, outcomes are unknown; or the batch is to be decided anew.
         """
         wait_s = self._limits.retry_min_s
         while True:
@@ -457,6 +531,8 @@ class Lane:
             if any(isinstance(error, PublishReturned) for error in failures.values()):
                 await provision(self._broker._settings, self._broker._place, self._incoming)
             await self._publisher.ready()
+            if agreements not in (None, self._broker.agreements_version) and any(o.exchange == DELIVER for o in again):
+                raise ConnectionLost("the agreements changed while a message was held; it is decided anew")
             publications, group = again, Confirmations()
             for index, one in enumerate(again):
                 self._publisher.publish(one.exchange, one.key, one.body, one.properties, group, index)
@@ -484,7 +560,7 @@ def _internal_error(arrival: Arrival) -> Examined:
     return Examined(arrival, digest, arrival.message_id or f"sha256:{digest}", None, None, _INTERNAL, ())
 
 
-def _view_publication(message: Message, view: View, headers: dict[str, Any]) -> Publication:
+def _view_publication(message: Message, view: View, headers: dict[str, Any], copies: list[str]) -> Publication:
     if view.traceparent is not None:
         headers = headers | {"traceparent": view.traceparent}
     props = properties(
@@ -495,7 +571,14 @@ def _view_publication(message: Message, view: View, headers: dict[str, Any]) -> 
         app_id=message.source,
         correlation_id=view.correlation_id,
     )
-    return Publication(DELIVER, view.key, view.body, props)
+    return Publication(DELIVER, view.key, view.body, _with_blind(props, copies), view.recipients, props)
+
+
+def _with_blind(props: Properties, addresses: list[str]) -> Properties:
+    """The same with blind copies, which RabbitMQ takes out."""
+    blind = copy.copy(props)
+    blind.headers = props.headers | {"BCC": addresses}
+    return blind
 
 
 def _quarantine_properties(decision: Decision) -> Properties:

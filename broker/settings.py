@@ -21,6 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from broker.conditions import Where, senseless
+from broker.credentials import with_absolute_files
+from broker.keys import PublicKey
 from broker.views import pointer_pattern
 from schemas.alert import Alert
 from schemas.codes import AgencyId
@@ -67,9 +69,12 @@ class RabbitMQ(Section):
     url: str = Field("", description="amqp:// or amqps://; empty: a private node is started under state_dir")
     password: SecretStr | None = Field(None, description="from CBM_RABBITMQ__PASSWORD only")
     password_file: Path | None = Field(None, description="a file that holds the password of the url's user")
-    management_url: str = Field("", description="empty: the url's host, port 15672; `none`: not to be used")
+    management_url: str = Field(
+        "", description="empty: the url's host, port 15672, with amqps:// https and 15671; `none`: not to be used"
+    )
     vhost: str = "cbm"
     server: str = Field("", description="the rabbitmq-server program of a private node; empty: found by itself")
+    tls: bool = Field(False, description="a private node listens with TLS too, for client certificates")
     heartbeat_s: Annotated[int, Field(ge=5, le=600)] = Field(15, description="below 5 s a busy loop loses connections")
 
 
@@ -101,6 +106,11 @@ class Limits(Section):
     subscription_messages: Count = Field(100_000, description="of an agency's own sub.* queues, oldest dropped")
     subscription_bytes: Count = Field(1024**3, description="the same by size")
     quarantine_messages: Count = Field(1_000_000, description="then refusing waits until somebody repairs")
+    quarantine_bytes: Count = Field(16 * 1024**3, description="the same by size")
+    quarantine_hourly_messages: Count = Field(
+        20_000, description="of one agency; beyond it that agency's lanes wait, so that it cannot fill what is shared"
+    )
+    quarantine_hourly_bytes: Count = Field(1024**3, description="the same by size")
     log_age: Retention = Field("30D", description="how far back an agency can replay its log")
     log_bytes: Count = Field(4 * 1024**3, description="the same by size, for each agency")
     journal_age: Retention = Field("90D", description="how long accepted messages are kept as they came")
@@ -113,6 +123,10 @@ class Limits(Section):
     time_behind_s: Seconds = Field(31_536_000, description="a message older than this is taken with a warning")
     connections_per_agency: Count = Field(20, description="an agency in a reconnect loop must not use up all")
     channels_per_agency: Count = Field(200, description="the same for channels")
+    stream_bytes: Count = Field(1024**3, description="the same of formats that are read in pieces: CUSCAR, EPCIS")
+    queues_per_agency: Count = Field(
+        1000, description="of its own, and as many exchanges; more are deleted, unused first"
+    )
     document_bytes: Count = Field(20 * 1024 * 1024, description="larger documents are refused by the adapters")
 
 
@@ -123,6 +137,9 @@ class Agency(Section):
     name: str
     sector: Literal["customs", "quarantine", "border-security", "other"]
     publishes: tuple[TypePattern, ...] = Field((), description="types it may publish: `shipment.*`, `alert.issued` …")
+    certificate_only: bool = Field(False, description="it has no password: its client certificate alone lets it in")
+    signatures: Literal["optional", "required"] = Field("optional", description="required: unsigned is refused")
+    key: tuple[PublicKey, ...] = Field((), description="by these its signatures are verified; old ones stay")
 
 
 class Agreement(Section):
@@ -174,6 +191,8 @@ class Adapter(Section):
     profile: str = Field("neutral", description="what codes mean: one of cbm's own, or a folder (with a /) from here")
     poll_s: Seconds = Field(0.5, description="how often the inbox is looked at")
     http: Http | None = Field(None, description="takes documents by POST, too")
+    signing_key: Path | None = Field(None, description="the private key with which it signs, beside cbm.toml")
+    sign_by_field: bool = Field(False, description="so that views with parts withheld can be verified too")
 
 
 class Settings(BaseSettings):
@@ -301,6 +320,7 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
                 "outbox": state / adapter.outbox,
                 "profile": str(folder / adapter.profile) if "/" in adapter.profile else adapter.profile,
                 "http": _http_from(adapter.http, folder),
+                "signing_key": None if adapter.signing_key is None else folder / adapter.signing_key,
             }
         )
         for adapter in settings.adapter
@@ -308,6 +328,8 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
     rabbitmq = settings.rabbitmq
     if rabbitmq.password_file is not None:
         rabbitmq = rabbitmq.model_copy(update={"password_file": folder / rabbitmq.password_file})
+    if rabbitmq.url:
+        rabbitmq = rabbitmq.model_copy(update={"url": with_absolute_files(rabbitmq.url, folder)})
     node = settings.node.model_copy(update={"state_dir": state})
     return settings.model_copy(update={"node": node, "adapter": adapters, "rabbitmq": rabbitmq})
 
@@ -394,8 +416,16 @@ def contradictions(settings: Settings) -> list[Fault]:
     faults = _repeated("agency", [a.id for a in settings.agency])
     faults += _repeated("agreement", [a.id for a in settings.agreement])
     faults += _repeated("adapter", [a.agency for a in settings.adapter])
+    if settings.rabbitmq.tls and settings.rabbitmq.url:
+        text = "is for a private node; the RabbitMQ of rabbitmq.url has its own configuration, and amqps:// there"
+        faults.append(Fault("no-private-node", "rabbitmq.tls", text))
     for index, agency in enumerate(settings.agency):
         faults += _unknown_types(f"agency[{index}].publishes", agency.publishes)
+        if agency.certificate_only and not (settings.rabbitmq.tls or settings.rabbitmq.url):
+            text = "nothing takes certificates: set rabbitmq.tls, or the url of a RabbitMQ that takes them"
+            faults.append(Fault("no-way-in", f"agency[{index}].certificate_only", text))
+        faults += _key_faults(f"agency[{index}]", agency)
+    faults += _shared_keys(settings.agency)
     for group, members in settings.groups.items():
         faults += [
             Fault("unknown-agency", f"groups.{group}", f"there is no agency {id_}" + _nearest(id_, known))
@@ -413,6 +443,32 @@ def contradictions(settings: Settings) -> list[Fault]:
             ZoneInfo(adapter.zone)
         except (ValueError, KeyError, OSError):
             faults.append(Fault("unknown-zone", f"{place}.zone", "not an IANA time zone such as Asia/Seoul"))
+        if adapter.sign_by_field and adapter.signing_key is None:
+            faults.append(Fault("no-key", f"{place}.sign_by_field", "there is no signing_key to sign with"))
+    return faults
+
+
+def _key_faults(place: str, agency: Agency) -> list[Fault]:
+    faults = _repeated(f"{place}.key", [key.id for key in agency.key])
+    for index, key in enumerate(agency.key):
+        if key.valid_from and key.valid_until and key.valid_from > key.valid_until:
+            faults.append(Fault("never-valid", f"{place}.key[{index}].valid_until", "lies before valid_from"))
+    if agency.signatures == "required" and not agency.key:
+        text = f"no [[agency.key]] verifies them: all would be refused; cbm credentials {agency.id} --signing-key FILE"
+        faults.append(Fault("no-key", f"{place}.signatures", text))
+    return faults
+
+
+def _shared_keys(agencies: tuple[Agency, ...]) -> list[Fault]:
+    """The same key under two names would be good in one when it has ended in the other, or for two agencies."""
+    faults: list[Fault] = []
+    first: dict[str, str] = {}
+    for index, agency in enumerate(agencies):
+        for number, key in enumerate(agency.key):
+            place = f"agency[{index}].key[{number}]"
+            if key.public in first:
+                faults.append(Fault("repeated", f"{place}.public", f"is the key of {first[key.public]} too"))
+            first.setdefault(key.public, place)
     return faults
 
 

@@ -13,14 +13,17 @@ from pathlib import Path
 
 from broker.logs import log
 from broker.node import PrivateNode
+from broker.provision import private_node
 from broker.settings import Settings
 from schemas.errors import CbmError
 
 # A child that ends sooner than this is started again after a growing wait.
 _STEADY_S = 20.0
 _WAIT_MAX_S = 15.0
-# Exit statuses that starting again cannot mend: usage and configuration, not authorised.
-_FINAL = frozenset({2, 6})
+# Exit statuses that starting again cannot mend: usage and configuration, and for the broker not authorised.
+# An agency that is refused, by a certificate that ended, say, is let in again without anybody else noticing.
+_FINAL = frozenset({2})
+_BROKER_FINAL = frozenset({2, 6})
 
 
 @dataclass
@@ -29,6 +32,7 @@ class Child:
 
     name: str
     arguments: list[str]
+    final: frozenset[int] = _FINAL
     process: asyncio.subprocess.Process | None = None
     task: "asyncio.Task[int | None] | None" = None
     started: float = field(default_factory=time.monotonic)
@@ -43,10 +47,9 @@ class Supervisor:
         self._config = config
         self._logs = logs
         self._stopping = False
-        rabbitmq = settings.rabbitmq
-        self.node = None if rabbitmq.url else PrivateNode(settings.state_dir, rabbitmq.vhost, rabbitmq.server)
+        self.node = None if settings.rabbitmq.url else private_node(settings)
         self._node_task: asyncio.Task[None] | None = None
-        self._broker = Child("broker", ["serve"])
+        self._broker = Child("broker", ["serve"], _BROKER_FINAL)
         self._adapters = [Child(f"adapter.{a.agency}", ["adapter", a.agency]) for a in settings.adapter]
 
     async def start(self, progress: Callable[[str], None]) -> None:
@@ -97,7 +100,7 @@ class Supervisor:
             status = await self._run(child)
             if self._stopping:
                 return status
-            if status in _FINAL:
+            if status in child.final:
                 log.error("child.ended", child=child.name, status=status)
                 return status
             if time.monotonic() - child.started > _STEADY_S:

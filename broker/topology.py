@@ -20,6 +20,7 @@ from broker.names import (
     inbox_queue,
     ingress_queue,
     log_stream,
+    standing_exchange,
 )
 from broker.settings import Limits, Settings
 
@@ -55,6 +56,8 @@ class Topology:
     exchanges: tuple[tuple[str, str], ...]
     queues: tuple[Queue, ...]
     bindings: tuple[Binding, ...]
+    former: tuple[Binding, ...]
+    """What earlier versions bound: left standing, it would deliver everything twice."""
 
 
 _QUORUM = {"x-queue-type": "quorum"}
@@ -65,10 +68,10 @@ _STREAM = {"x-queue-type": "stream"}
 class Addresses:
     """The blind-copy addresses of `deliver`: one word for each agency, which only the broker knows.
 
-    RabbitMQ takes `BCC` out of the message but still routes by it, in every exchange on the way. Were the
-    addresses known, an agency could bind a queue of its own to its feed by another's address and so learn
-    of each message whether that other one received it too (tried on 3.10.8). The contract's `to.<agency>`
-    stays bound for operators; the broker never uses it.
+    RabbitMQ takes `BCC` out of the message but still routes by it, in every exchange on the way. Were an
+    agency's queue ever bound behind `deliver`, and the addresses known, it could bind by another's address and
+    so learn of each message whether that other one received it too (tried on 3.10.8). The contract's
+    `to.<agency>` stays bound for operators; the broker never uses it.
     """
 
     def __init__(self, secret: str) -> None:
@@ -92,19 +95,31 @@ def topology(agencies: tuple[str, ...], addresses: Addresses) -> Topology:
     queues = [Queue(QUARANTINE, _QUORUM), Queue(JOURNAL, _STREAM)]
     bindings = [Binding(DELIVER, JOURNAL, True, addresses.journal)]
     for agency in agencies:
-        into, feed = in_exchange(agency), feed_exchange(agency)
-        exchanges += [(into, "direct"), (feed, "topic")]
+        into, feed, standing = in_exchange(agency), feed_exchange(agency), standing_exchange(agency)
+        # Two exchanges, for what an agency binds to its feed must not be on the way of what others publish.
+        exchanges += [(into, "direct"), (standing, "topic"), (feed, "topic")]
         for lane in LANES:
             queues.append(Queue(ingress_queue(agency, lane), _INGRESS))
             bindings.append(Binding(into, ingress_queue(agency, lane), True, lane))
         for kind in (*LANES, "receipt"):
             queues.append(Queue(inbox_queue(agency, kind), _QUORUM))
-            bindings.append(Binding(feed, inbox_queue(agency, kind), True, f"{kind}.#"))
+            bindings.append(Binding(standing, inbox_queue(agency, kind), True, f"{kind}.#"))
         queues.append(Queue(log_stream(agency), _STREAM))
+        bindings.append(Binding(standing, log_stream(agency), True, "#"))
+        bindings.append(Binding(DELIVER, standing, False, addresses.of(agency)))
+        # The contract's own words, for operators' tools: they reach all of an agency's queues.
+        bindings += [Binding(DELIVER, exchange, False, f"to.{agency}") for exchange in (standing, feed)]
+    return Topology(tuple(exchanges), tuple(queues), tuple(bindings), _former(agencies, addresses))
+
+
+def _former(agencies: tuple[str, ...], addresses: Addresses) -> tuple[Binding, ...]:
+    bindings: list[Binding] = []
+    for agency in agencies:
+        feed = feed_exchange(agency)
+        bindings += [Binding(feed, inbox_queue(agency, kind), True, f"{kind}.#") for kind in (*LANES, "receipt")]
         bindings.append(Binding(feed, log_stream(agency), True, "#"))
-        for key in (f"to.{agency}", addresses.of(agency)):
-            bindings.append(Binding(DELIVER, feed, False, key))
-    return Topology(tuple(exchanges), tuple(queues), tuple(bindings))
+        bindings.append(Binding(DELIVER, feed, False, addresses.of(agency)))
+    return tuple(bindings)
 
 
 def rights(agency: str) -> dict[str, str]:
@@ -145,35 +160,55 @@ def policies(limits: Limits) -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         "cbm-quarantine": (
             r"^quarantine$",
-            keep | {"max-length": limits.quarantine_messages, "overflow": "reject-publish"},
+            keep
+            | {
+                "max-length": limits.quarantine_messages,
+                "max-length-bytes": limits.quarantine_bytes,
+                "overflow": "reject-publish",
+            },
         ),
         "cbm-log": (r"^log\.", {"max-age": limits.log_age, "max-length-bytes": limits.log_bytes}),
         "cbm-journal": (r"^journal$", {"max-age": limits.journal_age, "max-length-bytes": limits.journal_bytes}),
     }
 
 
-def definitions(settings: Settings, passwords: dict[str, str], addresses: Addresses) -> dict[str, Any]:
+def definitions(settings: Settings, passwords: dict[str, str | None], addresses: Addresses) -> dict[str, Any]:
     """Return RabbitMQ's definitions document for all of it, users included.
 
     `passwords` holds the agencies whose users are ours to make; the document carries only their hashes.
+    None: no password lets it in, not even an empty one; a certificate does.
     """
     vhost = settings.rabbitmq.vhost
+    limits = settings.limits
     wanted = topology(tuple(agency.id for agency in settings.agency), addresses)
     return {
         "vhosts": [{"name": vhost}],
         "users": [
             {
                 "name": agency,
-                "password_hash": password_hash(password),
+                "password_hash": "" if password is None else password_hash(password),
                 "hashing_algorithm": "rabbit_password_hashing_sha256",
                 "tags": AGENCY_TAG,
+                "limits": {
+                    "max-connections": limits.connections_per_agency,
+                    "max-channels": limits.channels_per_agency,
+                },
             }
             for agency, password in passwords.items()
         ],
         "permissions": [{"user": agency, "vhost": vhost} | rights(agency) for agency in passwords],
+        # RabbitMQ counts the queues of all together; `provision.trim_own` holds each agency to its share.
+        "parameters": [
+            {
+                "vhost": vhost,
+                "component": "vhost-limits",
+                "name": "limits",
+                "value": {"max-queues": len(wanted.queues) + settings.limits.queues_per_agency * (len(passwords) + 1)},
+            }
+        ],
         "policies": [
             {"vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues", "priority": 0, "definition": what}
-            for name, (pattern, what) in policies(settings.limits).items()
+            for name, (pattern, what) in policies(limits).items()
         ],
         "exchanges": [
             {

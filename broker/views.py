@@ -3,6 +3,7 @@
 Owns removing and pseudonymising fields, and what becomes of a place that repeats them: a key becomes a
 token, a text a token or `[withheld]`, a number or date goes. Never decides what is withheld from whom:
 agreements do. A message from which nothing is withheld never comes here: its bytes go out as they came in.
+Of a signature by field it leaves what still tells true, and tells no more than the view.
 
 Shared with every recipient, whatever an agreement withholds: type, source, dataschema and marking, which
 say under which agreement it came; and the words of closed lists in fields that are not named themselves
@@ -10,27 +11,31 @@ say under which agreement it came; and the words of closed lists in fields that 
 """
 
 import base64
-import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from broker.disclosures import CLEAR, SEPARATOR, places
 from broker.hunt import MARK, MIN_HUNTED_CHARACTERS, Hunt, Numeral, marked, plain
 from schemas.alert import Alert
 from schemas.codes import normal_identifier
 from schemas.shipment import Shipment
 from schemas.view import closed_words
 
-__all__ = ["MARK", "MIN_HUNTED_CHARACTERS", "Redacted", "Redaction", "TokenKey", "pointer_pattern", "redact"]
+__all__ = ["MARK", "MIN_HUNTED_CHARACTERS", "Redacted", "Redaction", "TokenKey", "is_mark", "pointer_pattern", "redact"]
 
-# Never searched: they come from closed lists, or say who sent it.
-_FIXED = frozenset({"specversion", "source", "type", "datacontenttype", "dataschema", "tlp", "test"})
+# Never searched: they come from closed lists, or say who sent it; and so a signature by field may show them.
+_FIXED = CLEAR
 # Attributes that name a message or consignment: replaced whole, so that a recipient can still join by them.
 _KEYS = frozenset({"id", "subject", "correlationid", "causationid"})
 # Attributes of a fixed form, in which no mark can stand: they go.
 _FORMED = frozenset({"time", "expires", "receivedtime", "traceparent"})
+# Taken apart, never searched: what is found in them by chance is no value.
+_SIGNED = ("signature", "digests", "disclosures")
+_TOKEN = re.compile(r"PSN-[A-Z2-7]{24}")
 # Fields whose words come from closed lists: what stands there was copied from nowhere.
 _CLOSED = closed_words(Shipment) | closed_words(Alert)
 
@@ -40,10 +45,11 @@ Tokens = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """A view that is not the original: its bytes, and the event they spell."""
+    """A view that is not the original: its bytes, and what goes beside them."""
 
     body: bytes
-    event: dict[str, Any]
+    id: str
+    correlation_id: str | None
     withheld: tuple[str, ...]
 
 
@@ -51,11 +57,16 @@ class TokenKey:
     """Makes the tokens of one agreement and recipient: equal for equal values, and telling nothing of them."""
 
     def __init__(self, secret: bytes, scope: str) -> None:
-        self._key = hmac.new(secret, b"cbm tokens " + scope.encode(), hashlib.sha256).digest()
+        self._key = hmac.digest(secret, b"cbm tokens " + scope.encode(), "sha256")
 
     def __call__(self, value: str) -> str:
-        digest = hmac.new(self._key, value.encode(), hashlib.sha256).digest()
+        digest = hmac.digest(self._key, value.encode(), "sha256")
         return "PSN-" + base64.b32encode(digest[:15]).decode()
+
+
+def is_mark(value: object) -> bool:
+    """Tell whether a value stands for a withheld one: a token, or a text out of which something was taken."""
+    return isinstance(value, str) and (MARK in value or _TOKEN.fullmatch(value) is not None)
 
 
 def pointer_pattern(pattern: str) -> tuple[str, ...]:
@@ -78,12 +89,13 @@ def redact(
 
 
 class Redaction:
-    """What is done to one message, found once; each recipient's own tokens are filled in last."""
+    """What is done to one message, found and written once; each recipient's own tokens are filled in last."""
 
     def __init__(self, event: dict[str, Any], removed: Sequence[Path], tokened: Sequence[Path]) -> None:
-        self._event = event
         self._changed: set[str] = set()
         self._tokened: list[tuple[Any, Any, str]] = []
+        signed = {name: event.pop(name) for name in _SIGNED if name in event}
+        about = [(path, _at(event, path)) for path in places(event)] if "digests" in signed else []
         hidden: list[str | float] = []
         for path in (*removed, *tokened):
             # The document's fingerprint would confirm a guess; what it holds is not repeated elsewhere.
@@ -93,9 +105,24 @@ class Redaction:
         for path in tokened:
             self._replace(event, path)
         self._hunt = Hunt(hidden)
-        self._scrub_attributes(frozenset(tokened) | frozenset(removed))
+        self._scrub_attributes(event, frozenset(tokened) | frozenset(removed))
         for path in removed:
             _at(event, path[:-1])[path[-1]] = _GONE
+        for number, (container, name, _) in enumerate(self._tokened):
+            # What is withheld within what gets tokens stays away.
+            if container[name] is not _GONE:
+                container[name] = f"{_GAP}{number}{_GAP}"
+        signature = self._signature_left(event, signed, about)
+        if signed and not signature:
+            self._changed.add("/signature")
+        self.event = {name: kept for name, value in event.items() if (kept := _left(value)) is not _GONE}
+        """What every view says alike; where tokens go is a gap."""
+        self.event.setdefault("data", {})
+        self.event |= signature
+        self.withheld = tuple(sorted(self._changed))
+        self.event["withheld"] = " ".join(self.withheld)
+        # Text and number of a gap in turn.
+        self._parts = json.dumps(self.event, ensure_ascii=False, separators=(",", ":")).split(_GAP)
 
     @classmethod
     def of(
@@ -115,21 +142,56 @@ class Redaction:
 
     def view(self, tokens: Tokens) -> Redacted:
         """Return the view of the recipients to whom these tokens belong."""
-        for container, name, text in self._tokened:
-            container[name] = tokens(text)
-        event = {name: kept for name, value in self._event.items() if (kept := _left(value)) is not _GONE}
-        event.setdefault("data", {})
-        withheld = tuple(sorted(self._changed))
-        event["withheld"] = " ".join(withheld)
-        return Redacted(json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode(), event, withheld)
+
+        def filled(parts: list[str]) -> str:
+            parts = parts.copy()
+            parts[1::2] = [tokens(self._tokened[int(number)][2]) for number in parts[1::2]]
+            return "".join(parts)
+
+        correlation_id = self.event.get("correlationid")
+        return Redacted(
+            filled(self._parts).encode(),
+            filled(self.event["id"].split(_GAP)),
+            None if correlation_id is None else filled(correlation_id.split(_GAP)),
+            self.withheld,
+        )
+
+    def _signature_left(
+        self, event: dict[str, Any], signed: dict[str, str], about: list[tuple[Path, Any]]
+    ) -> dict[str, str]:
+        """Return the attributes of a signature that the views may carry.
+
+        None where it is over the whole: with it, guesses of what is withheld could be tried. Of one by field a
+        disclosure stays if the view shows just its value in just its place; one of an object or a list, which
+        holds digests only, stays while anything is left within. `about` is what each disclosure is about; the
+        decision has checked that it is so.
+        """
+        disclosures = signed.get("disclosures", "").split(SEPARATOR)
+        if not about or len(about) != len(disclosures) or "signature" not in signed:
+            return {}
+        tokened = {(id(container), name) for container, name, _ in self._tokened}
+
+        def stays(path: Path, value: Any) -> bool:
+            try:
+                container = _at(event, path[:-1])
+                shown = container[path[-1]]
+            except TypeError:
+                # Something above it is gone.
+                return False
+            if (id(container), path[-1]) in tokened or type(shown) is not type(value):
+                return False
+            return _left(shown) is not _GONE if isinstance(value, dict | list) else bool(shown == value)
+
+        kept = [one for one, (path, value) in zip(disclosures, about, strict=True) if stays(path, value)]
+        left = {"signature": signed["signature"], "digests": signed["digests"]}
+        return left | ({"disclosures": SEPARATOR.join(kept)} if kept else {})
 
     def _replace(self, event: dict[str, Any], path: Path) -> None:
         """Have tokens stand for all values at and below a path."""
         for container, name, value in _leaves(_at(event, path[:-1]), path[-1]):
             self._tokened.append((container, name, _normal(value)))
 
-    def _scrub_attributes(self, done: frozenset[Path]) -> None:
-        event = self._event
+    def _scrub_attributes(self, event: dict[str, Any], done: frozenset[Path]) -> None:
         for name, value in list(event.items()):
             if name == "data":
                 self._scrub(event, name, (name,), (name,), done)
@@ -139,25 +201,25 @@ class Redaction:
                     event[name] = " ".join(kept)
                     self._changed.add("/recipients")
             elif name not in _FIXED:
-                self._scrub_attribute(name, value)
+                self._scrub_attribute(event, name, value)
 
-    def _scrub_attribute(self, name: str, value: Any) -> None:
+    def _scrub_attribute(self, event: dict[str, Any], name: str, value: Any) -> None:
         extension = name not in _KEYS and name not in _FORMED
         if extension and self._hunt.finds(name):
             # Its name says it already; to list it would say it again.
-            self._event[name] = _GONE
+            event[name] = _GONE
             self._changed.add("/" + MARK)
         elif name in _KEYS:
             if self._hunt.finds(value):
                 # A subject meets identifiers; the others name messages, of which no two may become one.
-                self._tokened.append((self._event, name, _normal(value) if name == "subject" else value))
+                self._tokened.append((event, name, _normal(value) if name == "subject" else value))
                 self._changed.add(f"/{name}")
         elif name in _FORMED:
             if self._hunt.finds(value):
-                self._event[name] = _GONE
+                event[name] = _GONE
                 self._changed.add(f"/{name}")
         else:
-            self._scrub_leaf(self._event, name, (name,))
+            self._scrub_leaf(event, name, (name,))
 
     def _scrub(
         self, container: Any, name: str | int, path: Path, shape: tuple[str, ...], done: frozenset[Path]
@@ -196,6 +258,10 @@ class Redaction:
 
 
 _NATIVE: Path = ("data", "native")
+
+
+# Half a surrogate pair, which no text that came as UTF-8 holds.
+_GAP = "\ud800"
 
 
 class _Gone:

@@ -83,6 +83,7 @@ DEFAULT_TLP = Tlp.AMBER_STRICT
 TlpText = Literal["RED", "AMBER+STRICT", "AMBER", "GREEN", "CLEAR", "WHITE"]
 
 TRACEPARENT_PATTERN = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
+SIGNATURE_PATTERN = r"^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+$"
 _Key = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
@@ -116,6 +117,15 @@ class Envelope(BaseModel):
         None, description="W3C Trace Context"
     )
     test: Maybe[bool] = Field(None, description="true for training and tests: nobody acts on it")
+    signature: Maybe[Annotated[str, StringConstraints(max_length=512, pattern=SIGNATURE_PATTERN)]] = Field(
+        None, description="the sender's detached JWS (RFC 7515, appendix F), Ed25519; see docs/SIGNATURES.md"
+    )
+    digests: Maybe[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]] = Field(
+        None, description="of a signature by field: the payload of the JWS, base64url"
+    )
+    disclosures: Maybe[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(~[A-Za-z0-9_-]+)*$")]] = Field(
+        None, description="of a signature by field: what the digests stand for (RFC 9901), `~` between"
+    )
     withheld: Maybe[str] = Field(None, description="set by the broker: JSON pointers of what is missing")
     receivedtime: Maybe[Timestamp] = Field(None, description="set by the broker")
 

@@ -6,9 +6,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from adapters.wco_codes import FUNCTION_BY_TYPE, RESPONSES
+from adapters.profile import NEUTRAL
+from adapters.wco_codes import responses_of
 from schemas import build
 from schemas.shipment import Decision, Equipment, Goods, Identifier, Shipment, Value
+
+CODES = responses_of(NEUTRAL)
 
 
 def some(model: type[Any], required: dict[str, Any], optional: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -44,7 +47,7 @@ GOODS = some(
         "value": st.builds(Value, amount=st.floats(-1e14, 1e14), currency=st.sampled_from(["KRW", "ZZZ"])),
     },
 )
-OUTCOMES = TOKENS | st.sampled_from([*(outcome for _, outcome in RESPONSES.values()), "request-granted"])
+OUTCOMES = TOKENS | st.sampled_from([*(outcome for _, outcome in CODES.events.values()), "request-granted"])
 DECISIONS = some(
     Decision,
     {"outcome": OUTCOMES},
@@ -79,5 +82,5 @@ MESSAGES = st.builds(
         specversion="1.0", id=id_, source="kr.quarantine", type=type_, subject="s", time=time,
         datacontenttype="application/json", dataschema="urn:cbm:shipment:1", data=body,
     ),
-    st.sampled_from(sorted(FUNCTION_BY_TYPE)), BODIES, IDS, MOMENTS,
+    st.sampled_from(sorted(CODES.by_type)), BODIES, IDS, MOMENTS,
 )  # fmt: skip

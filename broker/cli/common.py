@@ -21,9 +21,8 @@ from rich.table import Table
 
 from broker import settings as configuration
 from broker.client import connect
-from broker.credentials import Credentials
 from broker.logs import configure, log
-from broker.provision import configured_place
+from broker.provision import agency_address
 from broker.settings import Settings
 from schemas.codes import AGENCY_PATTERN
 from schemas.errors import CbmError, ConfigError, Fault, NotFound
@@ -76,8 +75,18 @@ def write(data: bytes) -> None:
         raise typer.Exit(0) from None
 
 
-def show(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, title: str = "") -> None:
-    """Show rows: a table of `columns` (key -> heading) on a terminal, JSON lines with every key elsewhere."""
+def show(
+    rows: Sequence[dict[str, Any]],
+    columns: Mapping[str, str],
+    *,
+    as_json: bool,
+    title: str = "",
+    told: Callable[[dict[str, Any]], dict[str, Any]] = lambda row: row,
+) -> None:
+    """Show rows: a table of `columns` (key -> heading) on a terminal, JSON lines with every key elsewhere.
+
+    `told` is how a row is put to people.
+    """
     if as_json or not sys.stdout.isatty():
         for row in rows:
             out(json.dumps(row, default=_plain))
@@ -85,7 +94,7 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_js
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for heading in columns.values():
         table.add_column(heading, overflow="fold")
-    for row in rows:
+    for row in map(told, rows):
         table.add_row(*(_cell(row.get(key)) for key in columns))
     Console(highlight=False).print(table)
 
@@ -117,15 +126,14 @@ def agency_client(settings_option: Path | None, agency: str) -> Callable[[], Any
 
 
 def agency_url(settings_option: Path | None, agency: str) -> str:
-    """Return an agency's AMQP URL, password included; the same sources and errors as `agency_client`."""
+    """Return an agency's AMQP URL, password or certificate included; the same sources and errors as `agency_client`."""
     check_agency(agency)
     if url := os.environ.get("CBM_URL"):
         return url
     settings = load(settings_option)
     if settings.find_agency(agency) is None:
         raise NotFound(f"there is no agency {agency} in {config_path(settings_option)}")
-    password = Credentials(settings.state_dir).get(agency)
-    return configured_place(settings).agency_url(agency, password)
+    return agency_address(settings, agency)
 
 
 def check_agency(agency: str) -> None:

@@ -1,4 +1,4 @@
-"""Commands of those who publish and subscribe: publish, subscribe, explain, schema, credentials."""
+"""Commands of those who publish and subscribe: publish, subscribe, explain, schema."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,8 @@ from broker.cli.common import (
     ConfigOption,
     JsonOption,
     agency_client,
-    agency_url,
     check_agency,
+    config_path,
     load,
     moment,
     note,
@@ -31,7 +31,9 @@ from broker.cli.common import (
 )
 from broker.client import Client, Received, new_traceparent
 from broker.decision import Arrival, examine
+from broker.keys import Keyring, SigningKey
 from broker.names import LANES
+from broker.signatures import sign_bytes, verify
 from schemas import export
 from schemas.base import rfc3339
 from schemas.envelope import ReceiptMessage, family_of, parse
@@ -48,7 +50,6 @@ def register(app: typer.Typer) -> None:
     app.command()(publish)
     app.command()(subscribe)
     app.command()(explain)
-    app.command()(credentials)
     app.add_typer(_schema, name="schema")
 
 
@@ -59,6 +60,10 @@ def publish(
     timeout: Annotated[float, typer.Option(help="Seconds to wait for each receipt.")] = 30.0,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait for receipts, only for the confirm.")] = False,
     unchecked: Annotated[bool, typer.Option("--unchecked", help="Send even what is invalid here already.")] = False,
+    sign: Annotated[Path | None, typer.Option(help="Sign with the private key in this file.", metavar="FILE")] = None,
+    by_field: Annotated[
+        bool, typer.Option("--by-field", help="Sign so that views with parts withheld can be verified too.")
+    ] = False,
 ) -> None:
     """Publish messages, wait until RabbitMQ stored them and the broker decided, and print the receipts.
 
@@ -68,6 +73,11 @@ def publish(
     """
     check_agency(agency)
     bodies = [_completed(body, agency) for body in _split(read_input(file))]
+    if by_field and sign is None:
+        raise typer.BadParameter("--by-field says how to sign: name the key with --sign FILE")
+    if sign is not None:
+        key = SigningKey.read(sign)
+        bodies = [sign_bytes(body, key, by_field=by_field) for body in bodies]
     faulty = False
     if not unchecked:
         for number, body in enumerate(bodies, 1):
@@ -175,12 +185,19 @@ def subscribe(
     count: Annotated[int | None, typer.Option(min=1, help="End after so many messages.")] = None,
     timeout: Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")] = None,
     full: Annotated[bool, typer.Option("--keys", help="Print {key, event} instead of the event alone.")] = False,
+    verified: Annotated[
+        bool, typer.Option("--verify", help="Print {verified, event}: only what its sender signed is shown.")
+    ] = False,
 ) -> None:
     """Print what an agency receives, one JSON event a line, until Ctrl-C, --count or --timeout.
 
-    Exit status 8: --timeout passed before --count messages came.
+    --verify checks each signature by the agencies' keys in the configuration file; instead of an event whose
+    signature is missing or bad the faults are printed. Receipts, which the broker writes, are not signed.
+
+    Exit status 8: --timeout passed before --count messages came; 4: some signature was not good.
     """
     start = moment(since) if since else None
+    printer = _Printer(full, Keyring.read(config_path(config)) if verified else None)
     opener = agency_client(config, agency)
 
     async def main() -> None:
@@ -196,7 +213,7 @@ def subscribe(
             limit = asyncio.timeout(timeout)
             try:
                 async with limit:
-                    seen = await _print_all(source, count, full)
+                    seen = await printer.print_all(source, count)
             except TimeoutError:
                 if count:
                     raise TimedOut(f"fewer than {count} messages within {timeout:g} s") from None
@@ -207,6 +224,8 @@ def subscribe(
 
     with contextlib.suppress(KeyboardInterrupt):
         run_async(main())
+    if printer.refused:
+        raise InvalidMessage([Fault("signature", "", f"{printer.refused} messages are not shown: not verified")])
 
 
 async def _say_listening(ready: asyncio.Event, text: str) -> None:
@@ -214,20 +233,43 @@ async def _say_listening(ready: asyncio.Event, text: str) -> None:
     note(text)
 
 
-async def _print_all(source: AsyncIterator[Received], count: int | None, full: bool) -> int:
-    seen = 0
-    async for received in source:
+class _Printer:
+    """Prints what is received, a line each."""
+
+    def __init__(self, full: bool, keys: Keyring | None) -> None:
+        self._full, self._keys = full, keys
+        self.refused = 0
+
+    async def print_all(self, source: AsyncIterator[Received], count: int | None) -> int:
+        """Print until the end or the count; returns how many came."""
+        seen = 0
+        async for received in source:
+            out(self._line(received))
+            received.ack()
+            seen += 1
+            if seen == count:
+                break
+        return seen
+
+    def _line(self, received: Received) -> bytes:
         body = received.body
-        if full:
-            body = json.dumps({"key": received.key, "offset": received.offset, "event": json.loads(body)}).encode()
-        elif b"\n" in body or b"\r" in body:
-            body = json.dumps(json.loads(body), ensure_ascii=False).encode()
-        out(body)
-        received.ack()
-        seen += 1
-        if seen == count:
-            break
-    return seen
+        if not self._full and self._keys is None:
+            broken = b"\n" in body or b"\r" in body
+            return json.dumps(json.loads(body), ensure_ascii=False).encode() if broken else body
+        event = json.loads(body)
+        line: dict[str, Any] = {"key": received.key, "offset": received.offset} if self._full else {}
+        if self._keys is not None and family_of(str(event.get("type"))) == "receipt":
+            # The broker's own.
+            line["verified"] = None
+        elif self._keys is not None:
+            try:
+                verified = verify(body, self._keys, at=received.received)
+            except InvalidMessage as error:
+                self.refused += 1
+                faults = [fault.as_json() for fault in error.faults]
+                return json.dumps(line | {"verified": None, "id": event.get("id"), "faults": faults}).encode()
+            line["verified"] = {"sender": verified.sender, "key": verified.key, "unsigned": verified.unsigned}
+        return json.dumps(line | {"event": event}).encode()
 
 
 # Of several agreements that hold together, in one cell.
@@ -252,8 +294,11 @@ def explain(
     lane = family_of(type_) if isinstance(type_, str) else ""
     examined = examine(Arrival(body, agency, lane, now), agreements, settings.limits, now)
     message = examined.message
-    if message is None or examined.faults:
+    if message is None or [fault for fault in examined.faults if fault.code != "unsigned" or message.digests]:
         raise InvalidMessage(examined.faults)
+    if examined.faults:
+        # A draft is explained before it is signed.
+        note("as it is it would be refused: it is not signed, which this agency's entry asks for")
     if message.expires is not None and message.expires <= now:
         raise InvalidMessage([Fault("expired", "/expires", "it has expired: nobody would receive it")])
     rows = explanation.recipients(settings, agreements, message, body, now.date())
@@ -262,21 +307,19 @@ def explain(
     columns = {
         "agency": "agency",
         "receives": "receives",
-        "agreement": "agreement",
-        "purpose": "purpose",
-        "withheld": "withheld",
+        "under": "under",
+        "withheld": "missing or changed",
         "why": "why",
     }
-    show(rows, columns, as_json=as_json, title=f"{message.type} of {agency}, TLP:{message.marking}")
+    title = f"{message.type} of {agency}, TLP:{message.marking}"
+    show(rows, columns, as_json=as_json, title=title, told=_explained)
     if not any(row["receives"] for row in rows):
         raise Undeliverable([Fault("no-recipient", "", "nobody would receive it")])
 
 
-def credentials(
-    agency: Annotated[str, typer.Argument(help="The agency, e.g. kr.customs.")], config: ConfigOption = None
-) -> None:
-    """Print an agency's AMQP URL, password included: CBM_URL for its programs, any AMQP 0-9-1 client's address."""
-    out(agency_url(config, agency))
+def _explained(row: dict[str, Any]) -> dict[str, Any]:
+    under = [row["agreement"], row["purpose"], row["legal_basis"]] if row["receives"] else []
+    return row | {"under": under, "why": row["why"].replace("; ", "\n")}
 
 
 _schema = typer.Typer(help="The JSON Schemas of the wire contract.", no_args_is_help=True)

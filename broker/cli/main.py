@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 import typer
 
 from broker import __version__
-from broker.cli import exchange, operate, repair
+from broker.cli import exchange, identity, operate, repair
 from broker.cli.common import note, print_faults
 from schemas.errors import CbmError, ConfigError, MessageError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 operate.register(app)
 exchange.register(app)
+identity.register(app)
 repair.register(app)
 # Commands of further packages: the adapters bring `adapter` and `convert`.
 for _entry in entry_points(group="cbm.commands"):

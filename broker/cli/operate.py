@@ -33,12 +33,12 @@ from broker.cli.common import (
     until_signal,
 )
 from broker.client import connect
-from broker.credentials import Credentials, write_private
+from broker.credentials import write_private
 from broker.logs import configure, log
 from broker.names import LANES, QUARANTINE, inbox_queue, ingress_queue
 from broker.narration import sentence
 from broker.node import PrivateNode
-from broker.provision import Place, configured_place
+from broker.provision import Place, agency_address, configured_place, private_node
 from broker.settings import Settings
 from broker.supervisor import Supervisor
 from schemas import ReceiptMessage
@@ -98,7 +98,7 @@ async def _serve(settings: Settings, config: Path | None, supervised: bool) -> N
 
     node: PrivateNode | None = None
     if not settings.rabbitmq.url:
-        node = PrivateNode(settings.state_dir, settings.rabbitmq.vhost, settings.rabbitmq.server)
+        node = private_node(settings)
         if await node.start():
             log.info("node.started", amqp_port=node.ports.amqp if node.ports else None)
         else:
@@ -236,8 +236,7 @@ async def _narrate(settings: Settings, agency: str, names: dict[str, str]) -> No
     since = datetime.now(UTC)
     while True:
         try:
-            url = configured_place(settings).agency_url(agency, Credentials(settings.state_dir).get(agency))
-            async with connect(url) as client:
+            async with connect(agency_address(settings, agency)) as client:
                 async for received in client.replay(since=since):
                     try:
                         message = received.message
@@ -276,20 +275,17 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check the configuration, offline: every fault at once; then who may see which types of whom."""
     settings = _checked(load(config))
     agreements = Agreements.of(settings)
-    columns = {
-        "from": "of",
-        "to": "seen by",
-        "types": "types",
-        "where": "where",
-        "withhold": "withheld",
-        "up_to_tlp": "TLP up to",
-        "agreement": "agreement",
-        "purpose": "purpose",
-        "valid_until": "until",
-    }
-    show(explanation.matrix(settings, agreements), columns, as_json=as_json, title="who may see what")
+    columns = {"from": "of", "to": "seen by", "sees": "what", "kept_back": "kept back", "under": "under"}
+    rows = explanation.matrix(settings, agreements)
+    show(rows, columns, as_json=as_json, title="who may see what", told=explanation.told)
     for warning in explanation.warnings(settings, agreements, datetime.now(UTC).date()):
         note(f"warning: {warning}")
+    if settings.rabbitmq.tls:
+        from broker.authority import Authority
+
+        for agency, end in Authority(settings.state_dir).ending(agency.id for agency in settings.agency).items():
+            way = f"cbm credentials {agency} --certificate FOLDER"
+            note(f"warning: the certificate of {agency} ends on {end:%Y-%m-%d}; {way} renews it")
     note(f"{config_path(config)} is right: {len(settings.agency)} agencies, {len(settings.agreement)} agreements")
 
 
@@ -306,6 +302,8 @@ def agreements_diff(
     rows = explanation.differences(load(old), load(new))
     columns = {"from": "of", "to": "seen by", "types": "types", "change": "change", "details": "what"}
     show(rows, columns, as_json=as_json)
+    if any(row["change"] == "changes" for row in rows):
+        note("changes: wider in one way and narrower in another, or by conditions of which neither contains the other")
     note(f"{len(rows)} changes" if rows else "nobody's view changes")
 
 

@@ -394,18 +394,27 @@ def test_a_reader_that_has_enough_is_no_error(seaport: Seaport) -> None:
         assert b"Error" not in done.stderr
 
 
-def test_on_a_terminal_rows_are_a_table_and_on_a_pipe_json(seaport: Seaport) -> None:
-    shell = f"{CBM} check"
+def on_a_terminal(seaport: Seaport, *arguments: object) -> str:
+    """What a command shows to somebody at a terminal."""
     done = subprocess.run(
-        ["script", "-qec", shell, "/dev/null"],
+        ["script", "-qec", f"{CBM} {' '.join(map(str, arguments))}", "/dev/null"],
         env=seaport.environment(TERM="xterm", COLUMNS="160"),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=30,
         check=False,
     )
-    text = done.stdout.decode()
-    assert done.returncode == 0, text
-    assert "seen by" in text
+    assert done.returncode == 0, done.stdout
+    return done.stdout.decode()
+
+
+def test_on_a_terminal_rows_are_a_table_and_on_a_pipe_json(seaport: Seaport, tmp_path: Path) -> None:
+    text = on_a_terminal(seaport, "check")
+    for words in ("seen by", "token for /data/parties/*/name", "Plant Protection Act, art. 12", "until 2027-12-31"):
+        assert words in text
     assert '{"from"' not in text
     assert seaport.run("check").out.startswith(b'{"from"')
+    (tmp_path / "event.json").write_bytes(as_bytes(mine()))
+    text = on_a_terminal(seaport, "explain", tmp_path / "event.json", "--as", CUSTOMS)
+    for words in ("missing or changed", "declarations-to-quarantine", "Plant Protection Act, art. 12"):
+        assert words in text

@@ -20,10 +20,11 @@ from tests.alerts import clean_alerts, wild_alerts
 ORIGIN = Origin("kr.border", datetime(2026, 3, 2, tzinfo=UTC), ZoneInfo("Asia/Seoul"))
 SUFFIXES = {".cap", ".xml", ".atom"}
 
+# What is not in the encoding that it says.
+REPAIRED = {"pelmorex.atom"}
 # What holds no alert that could be read, and why.
 REFUSED = {
     "xee.cap": "document-type",
-    "pelmorex.atom": "not-well-formed",
     "earthquake_index.atom": "no-alert",
     "empty_weather_index.atom": "no-alert",
     "no_id.atom": "no-alert",
@@ -68,7 +69,7 @@ def test_every_document_is_read_or_refused_for_the_reason_expected(documents: di
 
 def test_every_document_with_an_alert_is_recognised(documents: dict[str, Document]) -> None:
     for name, document in documents.items():
-        assert CAP.recognise(document) >= (0.5 if name in REFUSED else 0.9), name
+        assert CAP.recognise(document) >= (0.5 if name in REFUSED or name in REPAIRED else 0.9), name
 
 
 def test_every_alert_written_is_valid_and_reads_the_same_again(

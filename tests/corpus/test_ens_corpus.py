@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
 from lxml import etree
 
 from adapters.document import Document, Element, Origin, local_name
@@ -14,12 +15,14 @@ from adapters.ens import TRANSLATORS
 from adapters.ens_check import check, messages_of
 from adapters.ens_codes import STRUCTURES
 from adapters.ens_form import faults_of_form
+from adapters.ens_reject import Rejections
 from adapters.translator import messages
-from schemas import parse
+from schemas import Message, ShipmentMessage, parse
 from schemas.errors import TranslationError
 from tests.corpus.ens_oracle import cases, report
 from tests.entry_summaries import NEW
 from tests.unit.test_ens import ANSWERS
+from tests.unit.test_ens_write import HELD, decisions
 
 (ENS,) = TRANSLATORS
 ORIGIN = Origin("kr.border", datetime(2026, 3, 2, tzinfo=UTC), ZoneInfo("Asia/Seoul"))
@@ -149,3 +152,61 @@ def test_a_real_document_cut_short_anywhere_is_refused_and_never_breaks_the_chec
     for end in range(0, len(content.rstrip()), 97):
         with pytest.raises(TranslationError):
             check(Document(content[:end]))
+
+
+def test_the_answers_written_are_valid_under_the_schemas(schemas: dict[str, etree.XMLSchema]) -> None:
+    for content in [content for content, _ in ANSWERS] + [HELD]:
+        for message in messages(ENS, Document(content), ORIGIN):
+            assert_valid(ENS.write(message), schemas)
+
+
+@settings(max_examples=150, deadline=None)
+@given(decisions())
+def test_whatever_answer_is_written_is_valid_under_its_schema(
+    schemas: dict[str, etree.XMLSchema], message: Message
+) -> None:
+    try:
+        written = ENS.write(message)
+    except TranslationError:
+        return
+    assert_valid(written, schemas)
+
+
+def test_real_interventions_are_written_again_and_say_the_same(
+    folder: Path, schemas: dict[str, etree.XMLSchema]
+) -> None:
+    count = 0
+    for path, content in documents(folder):
+        if "intervention" not in str(path):
+            continue
+        for message in messages(ENS, Document(content), ORIGIN):
+            written = ENS.write(message)
+            assert_valid(written, schemas)
+            (again,) = messages(ENS, Document(written), ORIGIN)
+            assert isinstance(again, ShipmentMessage)
+            assert isinstance(message, ShipmentMessage)
+            assert (again.type, again.data.decision, again.data.place) == (
+                message.type, message.data.decision, message.data.place,
+            ), path  # fmt: skip
+            count += 1
+    assert count >= 1
+
+
+def test_a_rejection_carries_the_numbers_that_hmrc_expects(
+    corpus: Path, folder: Path, schemas: dict[str, etree.XMLSchema]
+) -> None:
+    compared = 0
+    for case in cases(corpus):
+        for message in messages(Rejections(), Document(case.path.read_bytes()), ORIGIN):
+            written = ENS.write(message)
+            assert_valid(written, schemas)
+            if case.by_control_file and not case.malformed and "schemaTestCases" not in case.path.parent.name:
+                told = sorted(error.text or "" for error in etree.fromstring(written).iter("ErrReaER13"))
+                assert told == sorted(number for number, _ in case.expected.elements()), case.path
+                compared += 1
+    assert compared >= 1
+
+
+def assert_valid(written: bytes, schemas: dict[str, etree.XMLSchema]) -> None:
+    root = etree.fromstring(written)
+    schemas[etree.QName(root).localname].assertValid(root)

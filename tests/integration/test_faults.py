@@ -292,3 +292,48 @@ async def test_rabbitmq_stopped_and_started_under_load_loses_nothing(own_house: 
     await sender.stop()
     async with collecting(house, INBOX) as inbox:
         await _nothing_lost(sender, inbox)
+
+
+async def test_the_feeds_connection_that_operators_close_costs_own_queues_nothing_and_others_no_repetition(
+    house: House,
+) -> None:
+    await house.start()
+    management = house.node.management
+    own = f"sub.{QUARANTINE}.own"
+    session = await Session.open(house.url(QUARANTINE), name="own")
+    channel = await session.channel()
+    await channel.declare_queue(own)
+    await channel.bind_queue(own, f"feed.{QUARANTINE}", "#")
+    await session.close()
+
+    async def feeds() -> list[str]:
+        found = await management.get("connections?columns=name,vhost,client_properties")
+        return [c["name"] for c in found if c["vhost"] == house.vhost and "test feeds" in str(c["client_properties"])]
+
+    async with (
+        logged() as entries,
+        collecting(house, INBOX) as inbox,
+        collecting(house, own) as copies,
+        collecting(house, f"inbox.{CUSTOMS}.receipt") as receipts,
+    ):
+        (connection,) = await until(feeds)
+
+        async def cut() -> None:
+            await copies.until(200)
+            await management.delete(f"connections/{quoted(connection)}")
+
+        contents = [shipment() for _ in range(2000)]
+        sent, _ = await asyncio.gather(flood(house, CUSTOMS, "shipment", contents), cut())
+        await receipts.until(2000)
+        await copies.until_ids(sent)
+        assert inbox.ids == sent
+        firsts = list(dict.fromkeys(copies.ids))
+        assert firsts == sent
+        # A feed's exchange that is gone ends the connection too, and is made again.
+        await management.delete(f"exchanges/{quoted(house.vhost)}/feed.{QUARANTINE}")
+        last = await flood(house, CUSTOMS, "shipment", [shipment()])
+        await inbox.until_ids(last)
+        assert len(inbox.deliveries) == 2001
+    assert await said(entries, "feed.lost")()
+    assert not await said(entries, "amqp.lost")()
+    assert not await said(entries, "message.held")()

@@ -37,7 +37,7 @@ async def adapter(
         runner = Runner(settings, entry, client)
         runner.folders.make()
         wish = Http(**({"listen": "127.0.0.1:0"} | http))
-        intake = Intake(wish, settings.limits, runner.folders, runner.watch, TOKEN, runner.nudge)
+        intake = Intake(wish, runner.limit_bytes, runner.folders, runner.watch, TOKEN, runner.nudge)
         async with intake.listening():
             running = asyncio.create_task(runner.run())
             try:

@@ -1,5 +1,8 @@
 """Who may see what of whom: default deny, markings, named recipients, days of validity."""
 
+import functools
+from collections import Counter
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -8,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.agreements import Agreements
+from broker.conditions import Conditions, Truth, Where
 from broker.settings import TYPES, Agency, Agreement
 from schemas.envelope import AlertMessage, Message, ShipmentMessage, Tlp
 from tests.harness import BORDER, CUSTOMS, QUARANTINE, alert, as_bytes, shipment
@@ -217,3 +221,84 @@ def test_the_version_changes_with_what_agreements_or_agencies_say() -> None:
     }
     assert len(versions) == 3
     assert Agreements(agencies(), [agreement()]).version in versions
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often the conditions on each tariff heading are held against a message."""
+    looks: Counter[str] = Counter()
+    compile_ = Where.compile
+
+    def counting(where: Where) -> Conditions:
+        def counted(test: Callable[[Message], Truth], message: Message) -> Truth:
+            looks.update(where.hs or ())
+            return test(message)
+
+        compiled = compile_(where)
+        return Conditions(tuple((name, functools.partial(counted, test)) for name, test in compiled.tests))
+
+    monkeypatch.setattr(Where, "compile", counting)
+    return looks
+
+
+def test_agreements_that_do_not_concern_a_message_are_not_looked_at(looked_at: Counter[str]) -> None:
+    to = (QUARANTINE, BORDER)
+    others: list[dict[str, Any]] = [
+        {"from": (QUARANTINE,)},
+        {"types": ("alert.*", "shipment.released")},
+        {"valid_until": DAY - timedelta(days=1)},
+        {"valid_from": DAY + timedelta(days=1)},
+        {"to": (CUSTOMS,)},
+    ]
+    unrelated = [
+        agreement(**{"id": f"u{n}", "to": to, "where": {"hs": [f"{n + 10}"]}} | others[n % len(others)])
+        for n in range(80)
+    ]
+    concerned = [agreement(id=f"c{n}", to=to, where={"hs": ["06"]}) for n in range(3)]
+    compiled = Agreements(agencies(), [*unrelated, *concerned])
+    about = goods_of("060290")
+    assert set(compiled.entitlements(about, DAY)) == {QUARANTINE, BORDER}
+    # Once, though three agreements ask it for two recipients each.
+    assert looked_at == {"06": 1}
+
+
+def goods_of(*codes: str) -> Message:
+    content = shipment(tlp="AMBER")
+    content["data"]["goods"] = [{"hs": code} for code in codes]
+    return ShipmentMessage.model_validate_json(as_bytes(content))
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda to, hs, marking, first, last: agreement(
+                to=to, where={"hs": [hs]} if hs else None, max_tlp=marking, valid_from=first, valid_until=last
+            ),
+            st.sampled_from([(QUARANTINE,), (BORDER,), (QUARANTINE, BORDER)]),
+            st.none() | st.sampled_from(["06", "07"]),
+            st.sampled_from(MARKINGS),
+            st.none() | st.sampled_from([DAY, DAY + timedelta(days=1)]),
+            st.none() | st.sampled_from([DAY, DAY + timedelta(days=1)]),
+        ),
+        max_size=4,
+    ),
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from(["060290", "070190"]), max_size=2),
+            st.sampled_from(MARKINGS),
+            st.none() | st.frozensets(st.sampled_from(AGENCIES)),
+            st.integers(-1, 2).map(lambda days: DAY + timedelta(days=days)),
+        ),
+        min_size=2,
+        max_size=6,
+    ),
+)
+def test_what_was_asked_before_changes_no_answer(
+    agreements: list[Agreement], asked: list[tuple[list[str], Tlp, frozenset[str] | None, date]]
+) -> None:
+    compiled = Agreements(agencies(), agreements)
+    for codes, marking, audience, today in asked:
+        named = None if audience is None else " ".join(sorted(audience))
+        about = goods_of(*codes).model_copy(update={"tlp": str(marking), "recipients": named})
+        fresh = Agreements(agencies(), agreements)
+        assert compiled.entitlements(about, today) == fresh.entitlements(about, today)

@@ -2,6 +2,7 @@
 
 import base64
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from schemas.errors import TranslationError
 from tests.alerts import AGENCIES, clean_alerts, wild_alerts
 
 (CAP,) = TRANSLATORS
+NS = "urn:oasis:names:tc:emergency:cap:1.2"
 EXAMPLES = Path(__file__).parents[2] / "examples/seaport/documents"
 ORIGIN = Origin("kr.border", datetime(2026, 3, 2, tzinfo=UTC), ZoneInfo("Asia/Seoul"))
 
@@ -125,6 +127,8 @@ def test_two_areas_in_two_languages_do_not_mix() -> None:
         ("Public", "<code>TLP:AMBER</code>", "AMBER", None),
         ("Private", "<addresses>kr.customs KR.BORDER</addresses>", "RED", "kr.border kr.customs"),
         ("Private", "<addresses>duty@customs.example</addresses>", "AMBER+STRICT", None),
+        ("Private", "<addresses>kr.customs</addresses><code>TLP:GREEN</code>", "AMBER", "kr.customs"),
+        ("Private", "<code>TLP:GREEN</code>", "AMBER", None),
         ("Private", "", "AMBER+STRICT", None),
         ("", "", "AMBER+STRICT", None),
     ],
@@ -266,6 +270,69 @@ def test_an_atom_entry_with_cap_fields_is_an_alert() -> None:
     assert {"missing", "no-alert"} == warnings(message)
 
 
+ENTRY = """<feed xmlns="http://www.w3.org/2005/Atom"><id>urn:feed</id><entry><id>urn:entry:1</id>
+    <updated>2026-03-01T09:00:00+09:00</updated><title>Beetles</title>{}</entry></feed>"""
+
+
+@pytest.mark.parametrize("declared", ["", "<?xml version='1.0' encoding='UTF-16'?>"])
+def test_an_alert_that_stands_in_an_entry_as_text_is_read(declared: str) -> None:
+    inside = f"<content type='text'>{escape(declared + alert(info()).decode())}</content>"
+    for content in (ENTRY.format(inside), f"<rss><channel><item><description>{escape(alert(info()).decode())}"
+                    "</description></item></channel></rss>"):  # fmt: skip
+        document = Document(content.encode())
+        assert CAP.recognise(document) >= 0.9
+        assert read_one(content.encode()).subject == "KR-APQA-2026-0007"
+    twice = ENTRY.format(f"<content>{escape(alert(info()).decode())}</content><c:event xmlns:c='{NS}'>Pest</c:event>")
+    message = read_one(twice.encode())
+    assert message.subject == "KR-APQA-2026-0007"
+    assert "alert-not-read" not in warnings(message)
+    broken = ENTRY.format(f"<content>&lt;alert xmlns='{NS}'&gt;</content>") + ""
+    assert [fault.code for fault in refusal(broken.encode()).faults] == ["no-alert"]
+
+
+def test_an_alert_in_base64_inside_edxl_is_read_in_both_versions() -> None:
+    packed = base64.b64encode(alert(info())).decode()
+    for root, space in (("EDXLDistribution", "EDXL:DE:1.0"), ("edxlDistribution", "EDXL:DE:2.0")):
+        content = (
+            f"<d:{root} xmlns:d='urn:oasis:names:tc:emergency:{space}'><d:contentObject><d:nonXMLContent>"
+            f"<d:mimeType>application/cap+xml</d:mimeType><d:contentData>{packed}</d:contentData></d:nonXMLContent>"
+            f"</d:contentObject></d:{root}>"
+        ).encode()
+        assert CAP.recognise(Document(content)) >= 0.5
+        assert read_one(content).subject == "KR-APQA-2026-0007"
+
+
+def test_fields_that_stand_in_atom_categories_are_an_alert() -> None:
+    terms = ["status=Actual", "msgType=Update", "scope=Public", "category=Met", "severity=Minor", "urgency=Past",
+             "certainty=Observed", "event=storm", "language=fr-CA"]  # fmt: skip
+    more = "".join(f"<category term='{term}'/>" for term in terms)
+    more += "<g:polygon xmlns:g='http://www.georss.org/georss'>42.1 -82.9 42.3 -82.6 42.4 -82.5 42.1 -82.9</g:polygon>"
+    more += "<summary>Expires: later&lt;br&gt;Originated from CAP Alert: Weather, 2026-03-01T02:17:00-00:00, 2.49.0.1"
+    message = read_one(ENTRY.format(more + "&lt;br&gt;Area: Windsor</summary>").encode())
+    assert (message.type, message.subject) == ("alert.updated", "2.49.0.1")
+    assert (message.data.severity, message.data.event, message.data.headline) == ("Minor", "storm", "Beetles")
+    assert message.data.areas[0].polygon == ["42.1,-82.9 42.3,-82.6 42.4,-82.5 42.1,-82.9"]
+    assert message.data.areas[0].area_desc == "Windsor"
+
+
+def test_text_that_only_claims_to_be_utf_8_is_read_and_told() -> None:
+    content = b"<?xml version='1.0' encoding='utf-8'?>" + alert(info("m\u00e9t\u00e9o"))
+    message = read_one(content.replace("é".encode(), b"\xe9"))
+    assert message.data.event == "météo"
+    assert "encoding" in warnings(message)
+    assert "encoding" not in warnings(read_one(content))
+    assert [fault.code for fault in refusal(content.replace("é".encode(), b"\xe9") + b"<").faults] == [
+        "not-well-formed"
+    ]
+
+
+def test_text_inside_text_ends_soon() -> None:
+    content = alert(info()).decode()
+    for _ in range(4):
+        content = f"<feed><alerts/><content>{escape(content)}</content></feed>"
+    assert [fault.code for fault in refusal(content.encode()).faults] == ["no-alert"]
+
+
 def test_a_feed_of_links_is_refused_with_the_reason() -> None:
     content = b'<feed xmlns="http://www.w3.org/2005/Atom"><id>x</id><entry><id>y</id></entry></feed>'
     assert [fault.code for fault in refusal(content).faults] == ["no-alert"]
@@ -358,6 +425,14 @@ def test_the_scope_written_is_never_wider_than_the_marking(tlp: str | None, scop
     message = read_one(alert(info(), scope="Public"))
     content = CAP.write(message.model_copy(update={"tlp": tlp}))
     assert b"<scope>" + scope + b"</scope>" in content
+
+
+@pytest.mark.parametrize("tlp", ["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"])
+def test_every_marking_is_read_back_as_it_was_written(tlp: str) -> None:
+    recipients = "kr.border kr.customs" if tlp == "RED" else None
+    message = read_one(alert(info())).model_copy(update={"tlp": tlp, "recipients": recipients})
+    again = read_one(CAP.write(message))
+    assert (again.tlp, again.recipients) == (tlp, recipients)
 
 
 def test_a_test_message_never_leaves_as_an_actual_alert() -> None:

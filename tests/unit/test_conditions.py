@@ -103,6 +103,31 @@ def test_identifiers_are_known_by_scheme_and_form() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("pattern", "value", "expected"),
+    [
+        ("6KR*", "6KR1", True),
+        ("*678", "6KR12345678", True),
+        ("6*12*78", "6KR12345678", True),
+        ("6KR*R*", "6KR1", False),
+        ("6KR1*1", "6KR1", False),
+        ("6KR", "6KR1", False),
+        ("6.R1", "6KR1", False),
+        ("*", "6KR1", True),
+    ],
+)
+def test_a_star_in_a_form_is_any_number_of_characters(pattern: str, value: str, expected: bool) -> None:
+    content = shipment()
+    content["data"]["identifiers"] = [{"scheme": "ucr", "value": value}]
+    assert (held({"identifiers": [f"ucr:{pattern}"]}, parse(as_bytes(content))) == "yes") == expected
+
+
+def test_no_form_however_many_its_stars_takes_long() -> None:
+    content = shipment()
+    content["data"]["identifiers"] = [{"scheme": "ucr", "value": "A" * 70}]
+    assert NO in held({"identifiers": ["ucr:" + "*A" * 60 + "*B"]}, parse(as_bytes(content)))
+
+
 def test_grades_hold_upwards_and_unknown_is_none() -> None:
     assert held({"min_severity": "Moderate"}, warning(severity="Severe")) == "yes"
     assert NO in held({"min_severity": "Extreme"}, warning(severity="Severe"))
@@ -144,7 +169,9 @@ def test_yes_beats_unknown_beats_no() -> None:
         ({"place": ["ZQ*"]}, BOTH, "never-holds", "place"),
         ({"place": ["KRP"]}, BOTH, "never-holds", "place"),
         ({"origin": ["ZQ"]}, BOTH, "never-holds", "origin"),
+        ({"hs": ["0012"]}, BOTH, "never-holds", "hs"),
         ({"identifiers": ["vin"]}, BOTH, "never-holds", "identifiers"),
+        ({"identifiers": ["ucr:6kr*"]}, BOTH, "never-holds", "identifiers"),
         ({"identifiers": [*SCHEMES[:-1], f"{SCHEMES[-1]}:*"]}, BOTH, "always-holds", "identifiers"),
     ],
 )
@@ -158,3 +185,4 @@ def test_a_condition_that_never_or_always_holds_is_a_fault(
 def test_sensible_conditions_have_no_fault() -> None:
     where = {"hs": ["06"], "place": ["KR*", "TH", "*PUS"], "origin": ["TH"], "identifiers": ["ucr:6KR*"]}
     assert senseless(Where.model_validate(where), BOTH) == []
+    assert senseless(Where.model_validate({"identifiers": SCHEMES}), frozenset({"alert"})) == []

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.credentials import Credentials, amqp_url, password_hash, url_with
+from broker.credentials import Credentials, amqp_url, password_hash, url_with, with_absolute_files
 from schemas.errors import NotFound, Unreachable
 
 # RabbitMQ's own example (documentation of passwords, "Computing a password hash"): salt 908DC60A, "test12".
@@ -95,6 +95,32 @@ def test_an_ipv6_address_and_tls_are_written_as_urls_want_them() -> None:
 )
 def test_a_configured_url_gets_the_password_and_the_virtual_host_it_lacks(url: str, filled: str) -> None:
     assert url_with(url, password="s/t", vhost="cbm") == filled
+
+
+@pytest.mark.parametrize(
+    ("url", "filled"),
+    [
+        ("amqps://h/?certfile=c.pem", "amqps://h/cbm?certfile=c.pem"),
+        ("amqps://u@h:5671?certfile=c&keyfile=k", "amqps://u@h:5671/cbm?certfile=c&keyfile=k"),
+        ("amqps://u:own@h?certfile=c", "amqps://u:own@h/cbm?certfile=c"),
+        ("amqps://h?cacertfile=c", "amqps://guest:guest@h/cbm?cacertfile=c"),
+    ],
+)
+def test_who_has_a_certificate_gets_no_password_that_nobody_gave(url: str, filled: str) -> None:
+    assert url_with(url, vhost="cbm") == filled
+
+
+@pytest.mark.parametrize(
+    ("url", "absolute"),
+    [
+        ("amqps://h/v?cacertfile=tls/ca.pem&heartbeat=5", "amqps://h/v?cacertfile=/etc/cbm/tls/ca.pem&heartbeat=5"),
+        ("amqps://u@h?certfile=/c.pem&keyfile=k", "amqps://u@h?certfile=/c.pem&keyfile=/etc/cbm/k"),
+        ("amqp://u@h/v?heartbeat=5", "amqp://u@h/v?heartbeat=5"),
+        ("amqp://[::1", "amqp://[::1"),
+    ],
+)
+def test_files_that_a_url_names_stand_below_the_folder_of_who_names_them(url: str, absolute: str) -> None:
+    assert with_absolute_files(url, Path("/etc/cbm")) == absolute
 
 
 @pytest.mark.parametrize("url", ["http://h", "h:5672", "", "amqp://[::1", "amqp://h:port"])

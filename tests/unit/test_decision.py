@@ -298,3 +298,11 @@ def test_the_parsed_message_is_the_one_that_was_examined() -> None:
     examined = examine(arrival(held(id="7")), AGREEMENTS, LIMITS, NOW)
     assert isinstance(examined.message, ShipmentMessage)
     assert examined.key == (CUSTOMS, "7")
+
+
+def test_a_receipt_of_a_brokers_that_comes_back_is_refused_and_gets_no_receipt_but_one_made_up_does() -> None:
+    note = receipt_of(decided(arrival(held())), "node", NOW)
+    back = decided(arrival(note.body))
+    assert (back.disposition, back.quarantined, back.answered) == ("refused", True, False)
+    made_up = decided(arrival(json.loads(note.body) | {"source": CUSTOMS}))
+    assert (made_up.disposition, made_up.answered) == ("refused", True)

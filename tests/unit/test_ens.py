@@ -94,7 +94,7 @@ ANSWERS = [
     ),
     (
         answer("CC304A", MRN + moment("AmeAccDatTimHEA111", LATER) + moment("DatTimAmeHEA113", SOONER), OFFICE),
-        ("shipment.amended", "accepted", None, None),
+        ("shipment.amended", "accepted", "DatTimAmeHEA113: 202603010900", None),
     ),
     (
         answer(
@@ -102,7 +102,7 @@ ANSWERS = [
             f"{REFERENCE}<DecRejReaHEA252>no entry</DecRejReaHEA252>{moment('DecRejDatTimHEA116', LATER)}",
             ERRORS,
         ),
-        ("shipment.rejected", "rejected", "no entry; 12 R826 /HEAHEA", None),
+        ("shipment.rejected", "rejected", "no entry\n12 R826 /HEAHEA", None),
     ),
     (
         answer(
@@ -111,7 +111,12 @@ ANSWERS = [
             f"{moment('AmeRejDatTimHEA112', LATER)}",
             ERRORS + OFFICE,
         ),
-        ("shipment.rejected", "rejected", "3; 12 R826 /HEAHEA", None),
+        (
+            "shipment.rejected",
+            "rejected",
+            "12 R826 /HEAHEA\nAmeRejMotCodHEA604: 3\nDatTimAmeHEA113: 202603010900",
+            None,
+        ),
     ),
     (
         answer(
@@ -121,7 +126,12 @@ ANSWERS = [
             f"{DECLARANT}{OFFICE}<CUSINT632><IteNumConCUSINT668>2</IteNumConCUSINT668>"
             "<CusIntCodCUSINT665>A001</CusIntCodCUSINT665><CusIntTexCUSINT666>stop</CusIntTexCUSINT666></CUSINT632>",
         ),
-        ("shipment.held", "held", "A001: stop", 2),
+        (
+            "shipment.held",
+            "held",
+            "A001: stop\nDecRegDatTimHEA115: 202603010900\nDecSubDatTimHEA118: 202603010900",
+            2,
+        ),
     ),
 ]
 
@@ -146,8 +156,8 @@ def test_interventions_are_one_message_for_each_item_with_the_goods_of_that_item
     told = intervention("A001", 2) + intervention("A002") + intervention("A003", 2) + intervention("A004")
     found: list[Any] = read(answer("CC351A", MRN, items + DECLARANT + OFFICE + told))
     assert [(m.type, m.data.decision.item, m.data.decision.reason, [g.item for g in m.data.goods]) for m in found] == [
-        ("shipment.held", 2, "A001; A003", [2]),
-        ("shipment.held", None, "A002; A004", [1, 2, 3]),
+        ("shipment.held", 2, "A001\nA003", [2]),
+        ("shipment.held", None, "A002\nA004", [1, 2, 3]),
     ]
     assert len({m.id for m in found}) == 2
 
@@ -157,8 +167,8 @@ def test_interventions_in_a_great_many_items_are_told_as_one_in_the_whole() -> N
     content = answer("CC351A", MRN, DECLARANT + OFFICE + told)
     decision = read_one(content).data.decision
     assert decision.item is None
-    assert decision.reason.startswith("A1; A2; ")
-    assert decision.reason.endswith("; A100")
+    assert decision.reason.startswith("A1\nA2\n")
+    assert decision.reason.endswith("\nA100")
     assert "many-items" in warnings(content)
 
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from adapters.document import Document, Origin
 from adapters.events import MAX_EVENTS, CloudEvents
 from adapters.translator import messages
+from broker.keys import SigningKey
+from broker.signatures import sign_bytes
 from schemas import Message
 from schemas.errors import TranslationError
 from tests.wco_messages import MESSAGES
@@ -87,6 +89,11 @@ def test_a_receipt_is_no_agencys_to_publish() -> None:
         "data": {"disposition": "accepted", "of": {"id": "1"}},
     }
     assert faults(json.dumps(receipt).encode()) == [("broker-only-type", "/0/type")]
+
+
+def test_an_event_that_is_signed_already_is_refused_since_the_adapter_would_break_its_signature() -> None:
+    signed = sign_bytes(BODY, SigningKey("k", bytes(32)))
+    assert faults(signed) == [("signed-already", "/0/signature")]
 
 
 def test_what_a_batch_hides_is_found_in_it() -> None:

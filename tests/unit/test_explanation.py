@@ -8,6 +8,7 @@ from hypothesis import given
 
 from broker import explanation
 from broker.agreements import Agreements
+from broker.keys import SigningKey
 from broker.settings import Agreement, Settings
 from schemas import parse
 from tests.harness import BORDER, CUSTOMS, NETWORK, QUARANTINE, alert, as_bytes, shipment
@@ -102,6 +103,26 @@ def test_the_matrix_has_a_row_for_each_sender_recipient_and_agreement() -> None:
     assert rows[0]["withhold"] == ["/data/place"]
 
 
+def test_the_matrix_tells_people_all_that_an_agreement_says() -> None:
+    said = terms(
+        withhold=["/data/place"],
+        pseudonymise=["/data/parties/*/name"],
+        where={"hs": ["06", "07"], "place": ["KR*"]},
+        max_tlp="AMBER",
+        valid_from=date(2026, 1, 1),
+        valid_until=date(2026, 12, 31),
+    )
+    configured = network(said)
+    (row,) = explanation.matrix(configured, Agreements.of(configured))
+    assert explanation.told(row) == {
+        "from": CUSTOMS,
+        "to": QUARANTINE,
+        "sees": ["shipment.*", "where hs: 06, 07", "where place: KR*"],
+        "kept_back": ["/data/place", "token for /data/parties/*/name"],
+        "under": ["a", "health control", "Act 1", "up to TLP:AMBER", "from 2026-01-01", "until 2026-12-31"],
+    }
+
+
 def test_the_matrix_has_no_type_that_its_sender_may_not_publish() -> None:
     configured = network(terms(**{"from": [BORDER], "types": ["*"]}))
     (row,) = explanation.matrix(configured, Agreements.of(configured))
@@ -139,6 +160,25 @@ def test_an_agreement_that_ends_soon_or_has_ended_is_warned_of(days: int, warnin
     assert bool(found) == bool(warning)
 
 
+@pytest.mark.parametrize(
+    ("days", "warning"),
+    [([-1], "its last key ended on"), ([60], "within 60 days"), ([61], None), ([-1, 61], None), ([5, None], None)],
+)
+def test_an_agency_whose_last_key_ends_soon_or_has_ended_is_warned_of(
+    days: list[int | None], warning: str | None
+) -> None:
+    keys = [
+        {"id": str(n), "public": SigningKey("k", bytes([n] * 32)).public}
+        | ({} if after is None else {"valid_until": TODAY + timedelta(days=after)})
+        for n, after in enumerate(days)
+    ]
+    agencies = [NETWORK["agency"][0] | {"key": keys}, *NETWORK["agency"][1:]]
+    configured = Settings.model_validate({"agency": agencies, "agreement": [terms()]})
+    found = [w for w in explanation.warnings(configured, Agreements.of(configured), TODAY) if "key" in w]
+    assert [warning in one for one in found if warning] == ([True] if warning else [])
+    assert bool(found) == bool(warning)
+
+
 def test_an_agreement_about_what_its_agencies_never_publish_is_warned_of() -> None:
     found = warned(terms(**{"from": [BORDER]}))
     assert "agreement a matches nothing that its agencies may publish" in found
@@ -163,16 +203,21 @@ def changes(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[tuple[
     [
         (None, {}, "widens", "newly under a"),
         ({}, None, "narrows", "no longer under a"),
-        ({}, {"withhold": ["/data/place"]}, "narrows", "withhold /data/place"),
-        ({"withhold": ["/data/place"]}, {}, "widens", "no longer withhold /data/place"),
-        ({}, {"pseudonymise": ["/data/place"]}, "narrows", "pseudonymise /data/place"),
-        ({}, {"max_tlp": "RED"}, "widens", "max_tlp"),
-        ({}, {"max_tlp": "GREEN"}, "narrows", "max_tlp"),
-        ({}, {"where": {"hs": ["06"]}}, "narrows", "where"),
-        ({"where": {"hs": ["06"]}}, {}, "widens", "no longer where"),
-        ({"where": {"hs": ["06"]}}, {"where": {"hs": ["07"]}}, "changes", "where"),
-        ({}, {"valid_until": date(2027, 1, 1)}, "narrows", "until 2027-01-01"),
-        ({"valid_from": date(2026, 2, 1)}, {"valid_from": date(2026, 1, 1)}, "widens", "from 2026-01-01"),
+        ({}, {"withhold": ["/data/place"]}, "narrows", "/data/place is withheld"),
+        ({"withhold": ["/data/place"]}, {}, "widens", "/data/place is no longer withheld"),
+        ({}, {"pseudonymise": ["/data/place"]}, "narrows", "/data/place is given as a token"),
+        ({}, {"max_tlp": "RED"}, "widens", "up to TLP:RED instead of TLP:AMBER+STRICT"),
+        ({}, {"max_tlp": "GREEN"}, "narrows", "up to TLP:GREEN instead of TLP:AMBER+STRICT"),
+        ({}, {"where": {"hs": ["06"]}}, "narrows", "where hs 06 instead of without conditions"),
+        ({"where": {"hs": ["06"]}}, {}, "widens", "without conditions instead of where hs 06"),
+        ({"where": {"hs": ["06"]}}, {"where": {"hs": ["07"]}}, "changes", "where hs 07 instead of where hs 06"),
+        ({}, {"valid_until": date(2027, 1, 1)}, "narrows", "until 2027-01-01 instead of without an end"),
+        (
+            {"valid_from": date(2026, 2, 1)},
+            {"valid_from": date(2026, 1, 1)},
+            "widens",
+            "from 2026-01-01 instead of from 2026-02-01",
+        ),
     ],
 )
 def test_a_change_is_told_by_what_it_does_to_whose_view(
@@ -185,25 +230,34 @@ def test_a_change_is_told_by_what_it_does_to_whose_view(
 
 def test_a_change_that_widens_and_narrows_says_both() -> None:
     found = changes([terms(withhold=["/data/place"])], [terms(withhold=["/data/goods"])])
-    assert found == [(QUARANTINE, "changes", ["no longer withhold /data/place", "withhold /data/goods"])]
+    assert found == [(QUARANTINE, "changes", ["/data/place is no longer withheld", "/data/goods is withheld"])]
 
 
 def test_a_second_wider_agreement_changes_nothing_and_a_stricter_one_narrows() -> None:
     strict = terms(withhold=["/data/place"])
     assert changes([strict], [strict, terms(id="wide")]) == []
     assert changes([terms()], [terms(), strict | {"id": "b"}]) == [
-        (QUARANTINE, "narrows", ["withhold /data/place"]),
+        (QUARANTINE, "narrows", ["/data/place is withheld"]),
     ]
 
 
 def test_another_condition_beside_one_without_changes_what_is_kept_back_only() -> None:
     strict = terms(id="b", withhold=["/data/place"], where={"hs": ["06"]})
+    both = "without conditions or where hs {}"
     assert changes([terms(), strict], [terms(), strict | {"where": {"hs": ["07"]}}]) == [
-        (QUARANTINE, "changes", ["where"])
+        (
+            QUARANTINE,
+            "changes",
+            ["the same is kept back, of other messages: " + both.format("07") + " instead of " + both.format("06")],
+        )
     ]
     wide, more = terms(where={"hs": ["06"]}), terms(id="b", where={"hs": ["07"]})
-    assert changes([wide], [wide, more]) == [(QUARANTINE, "widens", ["where"])]
-    assert changes([wide, more], [wide]) == [(QUARANTINE, "narrows", ["where"])]
+    assert changes([wide], [wide, more]) == [
+        (QUARANTINE, "widens", ["where hs 06 or where hs 07 instead of where hs 06"])
+    ]
+    assert changes([wide, more], [wide]) == [
+        (QUARANTINE, "narrows", ["where hs 06 instead of where hs 06 or where hs 07"])
+    ]
 
 
 @pytest.mark.parametrize("content", [shipment(), alert(CUSTOMS)])

@@ -16,8 +16,10 @@ _maybe = st.none() | _short
 _headers = st.none() | st.dictionaries(_short, st.text() | st.lists(st.text()))
 
 
-def as_pika_writes_it(channel: int, exchange: str, key: str, body: bytes, props: Any, body_max: int) -> bytes:
-    method = spec.Basic.Publish(exchange=exchange, routing_key=key, mandatory=True)
+def as_pika_writes_it(
+    channel: int, exchange: str, key: str, body: bytes, props: Any, body_max: int, mandatory: bool = True
+) -> bytes:
+    method = spec.Basic.Publish(exchange=exchange, routing_key=key, mandatory=mandatory)
     parts = [frame.Method(channel, method), frame.Header(channel, len(body), props)]
     parts += [frame.Body(channel, body[start : start + body_max]) for start in range(0, len(body), body_max)]
     return b"".join(part.marshal() for part in parts)
@@ -31,6 +33,7 @@ def as_pika_writes_it(channel: int, exchange: str, key: str, body: bytes, props:
     body_max=st.integers(1, 40),
     headers=_headers,
     values=st.fixed_dictionaries(dict.fromkeys(("message_id", "type_", "app_id", "correlation_id", "user_id"), _maybe)),
+    mandatory=st.booleans(),
 )
 def test_a_publish_is_written_as_pika_writes_it(
     channel: int,
@@ -40,10 +43,11 @@ def test_a_publish_is_written_as_pika_writes_it(
     body_max: int,
     headers: dict[str, Any] | None,
     values: dict[str, str | None],
+    mandatory: bool,
 ) -> None:
     props = properties(content_type="application/cloudevents+json", headers=headers, **values)
-    ours = b"".join(publish_frames(channel, exchange, key, body, props, body_max))
-    assert ours == as_pika_writes_it(channel, exchange, key, body, props, body_max)
+    ours = b"".join(publish_frames(channel, exchange, key, body, props, body_max, mandatory=mandatory))
+    assert ours == as_pika_writes_it(channel, exchange, key, body, props, body_max, mandatory)
 
 
 @pytest.mark.parametrize("size", [0, 1, _BODY_MAX - 1, _BODY_MAX, _BODY_MAX + 1, 1024 * 1024])

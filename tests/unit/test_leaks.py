@@ -6,6 +6,9 @@ broker would publish to it is searched without the help of the code that hides. 
 sets how many messages are tried.
 """
 
+import base64
+import contextlib
+import hashlib
 import json
 import os
 import re
@@ -14,18 +17,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+import rfc8785
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.agreements import Agreements
 from broker.decision import Arrival, Decision, decide, examine
+from broker.keys import Keyring, PublicKey, SigningKey
 from broker.ledger import Ledger
 from broker.provision import Place
 from broker.service import Broker, Publication
 from broker.settings import Agreement, Limits, Settings
+from broker.signatures import sign_bytes, signed_bytes, verify
 from broker.views import MIN_HUNTED_CHARACTERS
 from schemas.view import read
 from tests.harness import BORDER, CUSTOMS, NETWORK, QUARANTINE, alert, as_bytes, shipment
@@ -34,6 +42,12 @@ from tests.unit.strategies import NOW
 AGENCIES = (CUSTOMS, QUARANTINE, BORDER)
 EXAMPLES = int(os.environ.get("CBM_TEST_LEAK_EXAMPLES", "300"))
 LIMITS = Limits()
+# A hundred examples a second, and three times that for a machine that is busy.
+pytestmark = pytest.mark.timeout(300 + EXAMPLES * 3 // 100)
+KEY = SigningKey("2026-1", bytes(range(32)))
+PUBLIC = PublicKey(id=KEY.id, public=KEY.public)
+# What carries a signature is looked into, not looked through: digests and salts are letters by chance.
+CARRIERS = ("signature", "digests", "disclosures")
 
 WORDS = ("quokka", "zephyr", "vortex", "fjord", "gizmo", "waltz")
 NUMBERS = ("73919391", "86428642", "59735973")
@@ -232,11 +246,18 @@ def attribute(text: str) -> str:
 
 @dataclass
 class Case:
-    """A message, agreements, and what was planted where."""
+    """A message, agreements, what was planted where, and how its sender signs it."""
 
     event: dict[str, Any]
     agreements: list[Agreement]
     planted: dict[str, Secret]
+    signed: Literal["not", "whole", "by field"] = "not"
+
+    @property
+    def body(self) -> bytes:
+        """What its sender publishes."""
+        body = as_bytes(self.event)
+        return body if self.signed == "not" else sign_bytes(body, KEY, by_field=self.signed == "by field")
 
     def __repr__(self) -> str:
         shown = [
@@ -244,7 +265,7 @@ class Case:
             for a in self.agreements
         ]
         text = json.dumps({"event": self.event, "agreements": shown}, indent=1, ensure_ascii=False)
-        return f"\n{text}\nplanted: {self.planted}"
+        return f"\n{text}\nplanted: {self.planted}, signed: {self.signed}"
 
 
 _DULL = {"purpose", "legal_basis"}
@@ -276,7 +297,7 @@ def cases(draw: st.DrawFn) -> Case:
     if draw(st.integers(0, 5)) == 5:
         event |= {"tlp": "RED"} | ({} if "recipients" in event else {"recipients": f"{QUARANTINE} {BORDER}"})
     agreements = [draw(agreement(number, sorted(set(pointers)))) for number in range(draw(st.integers(1, 3)))]
-    return Case(event, agreements, planted)
+    return Case(event, agreements, planted, draw(st.sampled_from(["not", "whole", "by field"])))
 
 
 @st.composite
@@ -383,9 +404,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Broker:
 
 
 def reaching(broker: Broker, publications: list[Publication], agency: str) -> list[Publication]:
-    """What RabbitMQ routes to an agency's feed."""
+    """What RabbitMQ routes to an agency's standing queues; its feed gets a copy of just that."""
     address = broker._addresses.of(agency)
-    return [one for one in publications if one.exchange == "deliver" and address in one.properties.headers["BCC"]]
+    found = [one for one in publications if one.exchange == "deliver" and address in one.properties.headers["BCC"]]
+    assert found == [one for one in publications if agency in one.recipients]
+    for one in found:
+        plain = vars(one.properties) | {"headers": {k: v for k, v in one.properties.headers.items() if k != "BCC"}}
+        assert vars(one.copied) == plain
+    return found
 
 
 def texts_in(value: Any) -> Iterator[str]:
@@ -405,7 +431,71 @@ def delivered(one: Publication) -> list[str]:
     """Every text of a delivery as its recipient gets it: RabbitMQ takes the blind copies out."""
     properties = {name: value for name, value in vars(one.properties).items() if name != "headers"}
     headers = {name: value for name, value in one.properties.headers.items() if name != "BCC"}
-    return [one.key, one.body.decode(), *texts_in(json.loads(one.body)), *texts_in(properties), *texts_in(headers)]
+    event, raw = json.loads(one.body), one.body.decode()
+    carriers = {name: event.pop(name) for name in CARRIERS if name in event}
+    for value in carriers.values():
+        raw = raw.replace(value, "")
+    return [one.key, raw, *texts_in(event), *texts_in(properties), *texts_in(headers), *carried(carriers)]
+
+
+def carried(carriers: dict[str, str]) -> Iterator[str]:
+    """Every text within what carries a signature; salts and digests have the form in which nothing else can hide."""
+    if "digests" in carriers:
+        yield from texts_in(bare(json.loads(unpacked(carriers["digests"]))))
+    for one in carriers["disclosures"].split("~") if "disclosures" in carriers else ():
+        salt, *rest = json.loads(unpacked(one))
+        assert re.fullmatch(r"[\w-]{22}", salt)
+        yield from texts_in(bare(rest))
+
+
+def unpacked(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "==")
+
+
+def bare(value: Any) -> Any:
+    """The same without digests."""
+    if isinstance(value, dict):
+        digests = [*value.get("_sd", ()), *([value["..."]] if "..." in value else ())]
+        assert all(re.fullmatch(r"[\w-]{43}", digest) for digest in digests)
+        return {name: bare(inner) for name, inner in value.items() if name not in ("_sd", "...")}
+    return [bare(inner) for inner in value] if isinstance(value, list) else value
+
+
+def confirms(one: Publication, case: Case, hidden: list[Secret]) -> set[str]:
+    """What of a delivery tells who has guessed all that is withheld that the guess is right, without its salts.
+
+    The guess is the true message: whoever knows all of it but one number of few digits tries them all.
+    """
+    text, confirmed = one.body.decode(), set()
+    event = json.loads(text)
+    guessed = {slot: secret.value for slot, secret in case.planted.items() if secret in hidden}
+    key = Ed25519PublicKey.from_public_bytes(unpacked(KEY.public))
+    header, _, signature = event.get("signature", "").partition("..")
+    wholes = [case.body, as_bytes(case.event), rfc8785.dumps(case.event), signed_bytes(json.loads(case.body))]
+    values = [form for value in guessed.values() for form in (rfc8785.dumps(value), str(value).encode())]
+    for guess in (*wholes, *values):
+        with contextlib.suppress(InvalidSignature):
+            packed = base64.urlsafe_b64encode(guess).rstrip(b"=").decode()
+            key.verify(unpacked(signature), f"{header}.{packed}".encode())
+            confirmed.add("signature")
+        for name in ("sha256", "sha512", "sha1", "md5"):
+            digest = hashlib.new(name, guess)
+            forms = (digest.hexdigest(), base64.b64encode(digest.digest()).decode().rstrip("="))
+            confirmed |= {name for form in forms if form in text or form.translate(_URL) in text}
+    salts = [json.loads(unpacked(d))[0] for d in event.get("disclosures", "").split("~") if d]
+    payload = unpacked(event.get("digests", "")).decode()
+    everything = payload + "".join(unpacked(d).decode() for d in event.get("disclosures", "").split("~"))
+    for slot, value in guessed.items():
+        *_, name = slot.split("/")
+        for salt in salts:
+            for parts in ([salt, name, value], [salt, value]):
+                packed = base64.urlsafe_b64encode(rfc8785.dumps(parts)).rstrip(b"=")
+                if base64.urlsafe_b64encode(hashlib.sha256(packed).digest()).rstrip(b"=").decode() in everything:
+                    confirmed.add(f"a salt of {slot}")
+    return confirmed
+
+
+_URL = str.maketrans("+/", "-_")
 
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:\d\d)")
@@ -420,9 +510,9 @@ def shows(text: str, secret: Secret) -> bool:
 
 
 def published(broker: Broker, case: Case) -> tuple[Decision, list[Publication], Publication]:
-    compiled = Agreements(broker._settings.agency, case.agreements, b"secret of the node")
-    body = as_bytes(case.event)
-    arrival = Arrival(body, CUSTOMS, case.event["type"].split(".")[0], NOW)
+    agencies = [one.model_copy(update={"key": (PUBLIC,)}) for one in broker._settings.agency]
+    compiled = Agreements(agencies, case.agreements, b"secret of the node")
+    arrival = Arrival(case.body, CUSTOMS, case.event["type"].split(".")[0], NOW)
     decision = decide(examine(arrival, compiled, LIMITS, NOW), None, compiled, NOW)
     return decision, broker.publications(decision), broker.receipt(decision, NOW)
 
@@ -442,8 +532,10 @@ def test_no_withheld_or_unshared_value_is_in_any_byte_delivered_to_an_agency(bro
                 assert [text for text in seen if shows(text, secret)] == []
             if hidden:
                 assert "ab" * 32 not in one.body.decode()
-                assert "424242" not in one.body.decode()
+                assert "424242" not in "".join(seen)
+                assert confirms(one, case, hidden) == set()
                 read(one.body)
+                assert_the_rest_is_verified(case, one)
             else:
                 assert_only_named_fields_are_missing(case, allowed, one)
     # Who else receives it is told to nobody, and the receipt to nobody but the sender.
@@ -460,10 +552,36 @@ def assert_only_named_fields_are_missing(case: Case, allowed: list[Agreement], o
     """Where no planted value is hidden, whatever is not named is all there; and where nothing is, the bytes."""
     patterns = [p for agreement in allowed for p in (*agreement.withhold, *agreement.pseudonymise)]
     if not patterns:
-        assert one.body == as_bytes(case.event)
+        assert one.body == case.body
     content = json.loads(one.body)
     for pointer in content.get("withheld", "").split():
+        if pointer == "/signature" and case.signed == "whole":
+            continue
         assert pointer == "/data/native" or any(covers(p, pointer) for p in patterns), pointer
+
+
+def assert_the_rest_is_verified(case: Case, one: Publication) -> None:
+    """Signed by field, a view is verified by its recipient; signed as a whole, it has no signature any more."""
+    ring = Keyring({CUSTOMS: [PUBLIC]})
+    if case.signed == "by field":
+        assert verify(one.body, ring, at=NOW).sender == CUSTOMS
+    else:
+        assert not json.loads(one.body).keys() & set(CARRIERS)
+
+
+def test_a_guess_is_seen_to_be_confirmed_where_a_whole_signature_or_a_salt_is_left(broker: Broker) -> None:
+    event = full(CUSTOMS, "shipment")
+    put(event, "/data/parties/0/name", "Quokka")
+    planted = {"/data/parties/0/name": Secret("text", "Quokka", "quokka")}
+    whole = Agreement.model_validate(
+        {"id": "a", "from": (CUSTOMS,), "to": (BORDER,), "types": ("*",), "purpose": "p", "legal_basis": "l"}
+    )
+    told = []
+    for signed in ("whole", "by field"):
+        case = Case(event, [whole], planted, signed)  # type: ignore[arg-type]
+        (one,) = reaching(broker, published(broker, case)[1], BORDER)
+        told.append(confirms(one, case, [*planted.values()]))
+    assert told == [{"signature"}, {"a salt of /data/parties/0/name"}]
 
 
 def test_what_is_planted_is_long_enough_to_be_hunted_and_is_seen_where_nothing_is_hidden(broker: Broker) -> None:

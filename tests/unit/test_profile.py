@@ -9,10 +9,16 @@ import pytest
 
 from adapters.commands import faults
 from adapters.document import Document, Origin
+from adapters.formats import by_name
 from adapters.profile import NEUTRAL, UK, built_in, built_in_names, chosen, read_profile, stamp
 from adapters.runner import Runner
+from adapters.translator import messages
 from broker.settings import load
-from schemas.errors import ConfigError
+from schemas import parse
+from schemas.errors import ConfigError, TranslationError
+from tests.harness import as_bytes, shipment
+
+IDENTIFIED = {"identifiers": [{"scheme": "mrn", "value": "26KR0001"}], "occurred": "2026-11-24T08:00:00+09:00"}
 
 
 def profile(folder: Path, heading: str = 'title = "Korea"\nversion = "2"\nextends = "base"\n', **families: str) -> Path:
@@ -57,6 +63,38 @@ def test_every_fault_of_a_profile_is_told_with_file_and_key(tmp_path: Path) -> N
     ]
 
 
+def test_a_slip_of_the_pen_is_told_when_the_profile_is_read_and_not_by_a_document(tmp_path: Path) -> None:
+    text = '[response]\n"08" = { type = "shipment.relesed", outcome = "Released" }\n"09" = { typ = "x" }\n'
+    text += '[previous-document]\nABC = "ucrs"\n[declaration]\n"9" = "repeated"\n[responses]\n"1" = "x"\n'
+    folder = profile(tmp_path / "kr", 'title = "K"\nversion = "1"\nextends = "neutral"\n', wco=text, wcoo="[a]\n")
+    with pytest.raises(ConfigError) as raised:
+        read_profile(folder)
+    assert [(fault.code, fault.pointer) for fault in raised.value.faults] == [
+        ("meaning", "kr/wco.toml:response.08"),
+        ("meaning", "kr/wco.toml:response.09"),
+        ("meaning", "kr/wco.toml:previous-document.ABC"),
+        ("unknown-section", "kr/wco.toml:responses"),
+        ("unknown-family", "kr/wcoo.toml"),
+    ]
+
+
+def test_a_nations_own_response_codes_are_read_and_written(tmp_path: Path) -> None:
+    text = '[response]\n"44" = { type = "shipment.released", outcome = "let-go" }\n'
+    folder = profile(tmp_path / "kr", 'title = "K"\nversion = "1"\nextends = "neutral"\n', wco=text)
+    own, translator = read_profile(folder), by_name("wco-res")
+    decided = {"authority": "kr.customs", "outcome": "let-go"}
+    event = shipment(type="shipment.released", subject="S1", data={"decision": decided, **IDENTIFIED})
+    written = translator.write(parse(as_bytes(event)), own)
+    assert b"<FunctionCode>44</FunctionCode>" in written
+    assert b"<FunctionCode>08</FunctionCode>" in translator.write(parse(as_bytes(event)))
+    origin = Origin("kr.customs", datetime(2026, 1, 1, tzinfo=UTC), profile=own)
+    (message,) = messages(translator, Document(written), origin)
+    assert message.type == "shipment.released"
+    assert message.data.decision.outcome == "let-go"  # type: ignore[union-attr]
+    with pytest.raises(TranslationError, match="function-code"):
+        messages(translator, Document(written), Origin("kr.customs", origin.received))
+
+
 @pytest.mark.parametrize("other", ["kr", "jp", "nowhere"])
 def test_a_circle_of_profiles_and_an_unknown_one_are_refused(tmp_path: Path, other: str) -> None:
     folder = profile(tmp_path / "kr", f'title = "Korea"\nversion = "1"\nextends = "{other}"\n')
@@ -77,7 +115,7 @@ def test_a_profile_without_its_heading_or_of_absurd_size_is_refused(tmp_path: Pa
 def test_cbms_own_profiles_are_whole_and_the_uk_builds_on_the_neutral_one() -> None:
     assert {"neutral", "uk"} <= set(built_in_names())
     assert all(built_in(name).title for name in built_in_names())
-    assert UK.parent == NEUTRAL
+    assert UK.parent is NEUTRAL
     with pytest.raises(ConfigError, match="neutral"):
         built_in("atlantis")
     origin = Origin("kr.customs", datetime(2026, 1, 1, tzinfo=UTC))

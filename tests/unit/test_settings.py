@@ -234,3 +234,64 @@ def test_every_key_of_a_table_has_its_variable() -> None:
 )
 def test_patterns_of_types(pattern: str, type_: str, matched: bool) -> None:
     assert type_matches(pattern, type_) is matched
+
+
+def test_an_agency_without_a_password_needs_a_rabbitmq_that_takes_certificates(tmp_path: Path) -> None:
+    alone = GOOD.replace('sector = "customs"', 'sector = "customs"\ncertificate_only = true')
+    assert faults(tmp_path, alone)["agency[0].certificate_only"][0] == "no-way-in"
+    for taken in ("tls = true", 'url = "amqps://rabbitmq.example"'):
+        settings = read(tmp_path, f"{alone}\n[rabbitmq]\n{taken}\n")
+        assert [agency.certificate_only for agency in settings.agency] == [True, False]
+
+
+def test_the_files_that_rabbitmqs_url_names_stand_beside_the_configuration(tmp_path: Path) -> None:
+    settings = read(tmp_path, '[rabbitmq]\nurl = "amqps://cbm@h?cacertfile=tls/ca.pem"\n')
+    assert settings.rabbitmq.url == f"amqps://cbm@h?cacertfile={tmp_path}/tls/ca.pem"
+
+
+KEY = '[[agency.key]]\nid = "first"\npublic = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"\n'
+
+
+def with_key(text: str) -> str:
+    """GOOD with something in the entry of customs, where [[agency.key]] belongs."""
+    return GOOD.replace('publishes = ["shipment.*"]\n', f'publishes = ["shipment.*"]\n{text}', 1)
+
+
+def test_an_agency_has_keys_and_may_have_to_sign(tmp_path: Path) -> None:
+    customs, quarantine = read(tmp_path, with_key('signatures = "required"\n' + KEY)).agency
+    assert (customs.signatures, [key.id for key in customs.key]) == ("required", ["first"])
+    assert (quarantine.signatures, quarantine.key) == ("optional", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "code"),
+    [
+        ('signatures = "required"\n', "agency[0].signatures", "no-key"),
+        (KEY + KEY, "agency[0].key[1]", "repeated"),
+        (KEY + "valid_from = 2026-02-01\nvalid_until = 2026-01-31\n", "agency[0].key[0].valid_until", "never-valid"),
+        (KEY.replace("HURo", "HUR"), "agency[0].key[0].public", "string-pattern-mismatch"),
+        (KEY.replace("HURo", "HURp"), "agency[0].key[0].public", "string-pattern-mismatch"),
+        (KEY.replace("first", "../first"), "agency[0].key[0].id", "string-pattern-mismatch"),
+        (KEY + 'private = "x"\n', "agency[0].key[0].private", "unknown-key"),
+    ],
+)
+def test_keys_by_which_nothing_could_be_verified_are_refused(tmp_path: Path, text: str, place: str, code: str) -> None:
+    assert faults(tmp_path, with_key(text))[place][0] == code
+
+
+def test_one_key_stands_in_one_place_alone(tmp_path: Path) -> None:
+    twice = with_key(KEY + KEY.replace("first", "second"))
+    assert faults(tmp_path, twice)["agency[0].key[1].public"][0] == "repeated"
+    shared = with_key(KEY).replace('sector = "quarantine"\n', f'sector = "quarantine"\n{KEY}')
+    assert faults(tmp_path, shared)["agency[1].key[0].public"][0] == "repeated"
+
+
+def test_a_key_with_which_anybody_could_sign_is_refused(tmp_path: Path) -> None:
+    weak = KEY.replace("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "A" * 43)
+    assert "small order" in faults(tmp_path, with_key(weak))["agency[0].key[0].public"][1]
+
+
+def test_the_private_key_of_an_adapter_lies_beside_the_file(tmp_path: Path) -> None:
+    settings = read(tmp_path, GOOD + 'signing_key = "keys/customs.jwk"\nsign_by_field = true\n')
+    assert settings.adapter[0].signing_key == tmp_path / "keys" / "customs.jwk"
+    assert faults(tmp_path, GOOD + "sign_by_field = true\n")["adapter[0].sign_by_field"][0] == "no-key"

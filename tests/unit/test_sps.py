@@ -1,5 +1,7 @@
 """SPS certificates in, acknowledgements out and in: what a quarantine officer must be able to rely on."""
 
+import base64
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -154,6 +156,88 @@ def test_attachments_are_never_carried_and_their_papers_are() -> None:
     assert ("certificate", "NL-55", None) in identifiers(message)
     assert "UEsDBAoAAAAAA" not in message.model_dump_json()
     assert "attachment-not-carried" in warnings(message)
+    assert [paper.type for paper in message.data.documents] == ["851", "657"]
+
+
+def test_an_attachment_is_known_by_the_fingerprint_of_its_content() -> None:
+    content = b"%PDF-1.3 a phytosanitary paper"
+    reference = (
+        "<r:ReferenceSPSReferencedDocument><r:TypeCode>657</r:TypeCode><r:AttachmentBinaryObject>"
+        f"{base64.encodebytes(content).decode()}</r:AttachmentBinaryObject></r:ReferenceSPSReferencedDocument>"
+    )
+    message = read_one(certificate(reference))
+    fingerprint = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert [(paper.type, paper.id) for paper in message.data.documents][1:] == [("attachment", fingerprint)]
+    assert fingerprint.upper() not in [value for _, value, _ in identifiers(message)]
+
+
+HUB = "http://ephyto.ippc.int/"
+
+
+def enveloped(name: str, content: str, number: str = "KE-7/26", **more: str) -> str:
+    """Return an envelope of the IPPC hub, as its service description has it."""
+    told = {"From": "KE", "To": "KR", "CertificateType": "851", "CertificateStatus": "70",
+            "NPPOCertificateNumber": number, "hubDeliveryNumber": "H-55"} | more  # fmt: skip
+    header = "".join(f"<{field}>{value}</{field}>" for field, value in told.items())
+    return f'<{name} xmlns="{HUB}HUB.Entities">{header}{content}</{name}>'
+
+
+def called(operation: str, content: str) -> str:
+    """Return a call of the hub's service, or its answer."""
+    body = f'<{operation} xmlns="{HUB}">{content}</{operation}>'
+    return f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{body}</s:Body></s:Envelope>'
+
+
+def test_what_the_hub_wraps_around_a_certificate_is_taken_off() -> None:
+    escaped = f"<Content>{escape(certificate())}</Content>"
+    phyto = enveloped("ePhytoEnvelope", certificate())
+    calls = [
+        called("DeliverEnvelope", enveloped("env", escaped)),
+        called("ValidateAndDeliverEnvelope", enveloped("env", escaped)),
+        called("DeliverPhytoEnvelope", phyto),
+        called("PULLSingleImportEnvelopeResponse", enveloped("PULLSingleImportEnvelopeResult", escaped)),
+        called("PULLImportEnvelopeResponse", f"<Result>{enveloped('Envelope', escaped)}</Result>"),
+    ]  # fmt: skip
+    alone = read_one(certificate())
+    assert read_one(called("DeliverEnvelope", f"<env>{escaped}</env>")).data.goods == alone.data.goods
+    for call in calls:
+        assert CERTIFICATE.recognise(Document(call.encode())) == 0.9
+        message = read_one(call)
+        assert ("other", "H-55", "IPPC hub") in identifiers(message)
+        assert [one for one in identifiers(message) if one[1] != "H-55"] == identifiers(alone)
+        assert (message.subject, message.data.goods) == (alone.subject, alone.data.goods)
+        assert warnings(message) == warnings(alone)
+
+
+def test_an_envelope_that_says_other_than_its_certificate_is_warned_of() -> None:
+    content = f"<Content>{escape(certificate())}</Content>"
+    odd = read_one(called("DeliverEnvelope", enveloped("env", content, "KE-9/26", hubDeliveryErrorMessage="lost")))
+    assert {"envelope", "delivery"} <= warnings(odd)
+    assert odd.subject == "KE-7/26"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        called("AcknowledgeEnvelopeReceipt", "<hubTrackingNumber>H-55</hubTrackingNumber>"),
+        called("PULLImportEnvelope", ""),
+        called("DeliverEnvelopeResponse", enveloped("DeliverEnvelopeResult", "")),
+    ],
+)
+def test_what_the_hub_says_of_deliveries_alone_is_refused_as_that(call: str) -> None:
+    assert CERTIFICATE.recognise(Document(call.encode())) == 0.6
+    assert refusal(call) == ["no-certificate"]
+
+
+def test_a_countrys_response_is_an_acknowledgement_of_the_certificate_that_its_envelope_names() -> None:
+    answer = ACKNOWLEDGEMENT.write(decision("released")).decode().partition("?>")[2]
+    for content in (answer, f"<Content>{escape(answer)}</Content>"):
+        call = called("DeliverCountryResponseEnvelope", enveloped("CountryResponseEnvelope", content))
+        document = Document(call.encode())
+        assert (ACKNOWLEDGEMENT.recognise(document), CERTIFICATE.recognise(document)) == (0.9, 0)
+        (message,) = messages(ACKNOWLEDGEMENT, document, ORIGIN)
+        assert message.type == "shipment.released"
+        assert {("certificate", "KE-7/26", None), ("other", "H-55", "IPPC hub")} <= set(identifiers(message))
 
 
 def test_a_re_export_names_the_certificate_it_rests_on() -> None:

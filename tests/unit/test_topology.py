@@ -118,10 +118,28 @@ def test_the_only_way_from_an_agencys_exchange_is_into_its_own_ingress_queues() 
         assert not any(b.destination == f"in.{agency}" for b in WHOLE.bindings)
 
 
-def test_the_only_way_into_a_feed_is_from_deliver_by_the_agencys_own_addresses() -> None:
+def test_the_only_way_into_standing_queues_is_from_deliver_by_the_agencys_own_addresses() -> None:
     for agency in AGENCIES:
-        into = {(b.source, b.key) for b in WHOLE.bindings if b.destination == f"feed.{agency}"}
+        into = {(b.source, b.key) for b in WHOLE.bindings if b.destination == f"standing.{agency}"}
         assert into == {(DELIVER, f"to.{agency}"), (DELIVER, ADDRESSES.of(agency))}
+        for queue in (*(f"inbox.{agency}.{kind}" for kind in ("alert", "shipment", "receipt")), f"log.{agency}"):
+            assert {b.source for b in WHOLE.bindings if b.destination == queue} == {f"standing.{agency}"}
+
+
+def test_what_agencies_bind_to_their_feeds_is_not_on_the_way_of_anything_that_is_delivered() -> None:
+    for agency in AGENCIES:
+        assert not any(b.source == f"feed.{agency}" for b in WHOLE.bindings)
+        # By the contract's word alone, which the broker itself never uses.
+        into = {(b.source, b.key) for b in WHOLE.bindings if b.destination == f"feed.{agency}"}
+        assert into == {(DELIVER, f"to.{agency}")}
+        assert ADDRESSES.of(agency) != f"to.{agency}"
+        name = f"standing.{agency}"
+        assert not any(may(one, right, name) for one in AGENCIES for right in ("configure", "write", "read"))
+
+
+def test_what_earlier_versions_bound_is_nothing_that_is_wanted_now() -> None:
+    assert WHOLE.former
+    assert not set(WHOLE.former) & set(WHOLE.bindings)
 
 
 def test_ingress_is_refused_when_full_and_an_inbox_drops_its_oldest() -> None:
@@ -152,10 +170,18 @@ def test_addresses_are_the_same_for_the_same_secret_differ_by_agency_and_do_not_
 
 def test_definitions_carry_hashes_and_never_a_password() -> None:
     settings = Settings.model_validate(NETWORK)
-    passwords = dict.fromkeys(AGENCIES, "s3cr3t-password")
+    passwords: dict[str, str | None] = dict.fromkeys(AGENCIES, "s3cr3t-password")
     document: dict[str, Any] = definitions(settings, passwords, ADDRESSES)
     assert "s3cr3t-password" not in str(document)
     assert {user["password_hash"] for user in document["users"]} == {password_hash("s3cr3t-password")}
     assert {user["tags"] for user in document["users"]} == {AGENCY_TAG}
     assert [p["user"] for p in document["permissions"]] == list(AGENCIES)
     assert all(p["vhost"] == "cbm" for p in document["permissions"])
+
+
+def test_an_agency_without_a_password_has_no_hash_either_and_each_has_its_limits() -> None:
+    limits = {"connections_per_agency": 7, "channels_per_agency": 70}
+    settings = Settings.model_validate(NETWORK | {"limits": limits})
+    document = definitions(settings, {CUSTOMS: None, BORDER: "known"}, ADDRESSES)
+    assert [user["password_hash"] for user in document["users"]] == ["", password_hash("known")]
+    assert all(user["limits"] == {"max-connections": 7, "max-channels": 70} for user in document["users"])

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from adapters.document import Document, Origin
+from adapters.profile import NEUTRAL
 from adapters.translator import Translator, messages
-from adapters.wco_codes import FUNCTION_BY_TYPE, RESPONSES
+from adapters.wco_codes import responses_of
 from adapters.wco_dec import Declarations
 from adapters.wco_error import ErrorLine
 from adapters.wco_movement import Movements
@@ -20,6 +21,8 @@ from schemas import AlertMessage, Message, ShipmentMessage, build
 from schemas.errors import TranslationError
 from schemas.shipment import Decision, Equipment, Goods, Identifier, Shipment
 from tests.wco_messages import MESSAGES
+
+CODES = responses_of(NEUTRAL)
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "seaport" / "documents" / "kr.customs"
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -267,12 +270,12 @@ ABOUT = (
 )
 
 
-@pytest.mark.parametrize("code", sorted(RESPONSES))
+@pytest.mark.parametrize("code", sorted(CODES.events))
 def test_each_function_of_a_response_is_an_event_with_an_outcome(code: str) -> None:
     message = answered("<Amendment/>" + ABOUT, code)
     body = message.data
     assert body.decision is not None
-    assert (message.type, body.decision.outcome) == RESPONSES[code]
+    assert (message.type, body.decision.outcome) == CODES.events[code]
     assert (body.decision.authority, body.decision.version) == ("kr.customs", 2)
     assert message.subject == "26KR1"
 
@@ -326,7 +329,7 @@ def decision(type_: str, **fields: object) -> Message:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("type_", sorted(FUNCTION_BY_TYPE))
+@pytest.mark.parametrize("type_", sorted(CODES.by_type))
 def test_every_decision_is_written_and_read_back_as_the_same_event(type_: str) -> None:
     written = Responses().write(
         decision(type_, decision=Decision(outcome="x-outcome", reason="Leaf miner\nfound", item=2))
@@ -340,7 +343,7 @@ def test_every_decision_is_written_and_read_back_as_the_same_event(type_: str) -
 
 
 def test_no_word_of_another_agency_lets_goods_go_that_are_not_released() -> None:
-    for type_ in FUNCTION_BY_TYPE:
+    for type_ in CODES.by_type:
         freeing = b"<FunctionCode>08<" in (written := Responses().write(decision(type_))) or (
             b"<FunctionCode>09<" in written
         )
