@@ -5,7 +5,6 @@ manifest of any length goes through. Never reads what carriage costs.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from adapters.document import Identifiers
 from adapters.edifact_envelope import NativeMessage
@@ -25,7 +24,7 @@ from adapters.edifact_values import (
 )
 from adapters.translator import Draft
 from schemas.base import present
-from schemas.shipment import Document, Equipment, Goods, Scheme, Transport
+from schemas.shipment import Document, Equipment, Goods, Place, Scheme, Transport
 
 # Places and parties of a whole report: a segment table lets it have 99 of each.
 MAX_HEAD = 99
@@ -49,7 +48,16 @@ class _Report:
         self.transport = main_leg(legs, context)
         # They are gone through for each consignment.
         self.places = [*root.all("LOC"), *(one for leg in legs for one in leg.every("LOC"))][:MAX_HEAD]
-        self.parties = [*root.all("NAD"), *(one.segments[0] for one in root.children("NAD"))][:MAX_HEAD]
+        parties = [*root.all("NAD"), *(one.segments[0] for one in root.children("NAD"))]
+        self.parties = parties_of(parties[:MAX_HEAD], context)
+        # Where the report itself is, and the qualifiers by which a consignment can tell it better.
+        self.place: Place | None = None
+        self.better: list[str] = []
+        for qualifier in context.table("place").get(kind, ()):
+            self.place = best_place(self.places, [qualifier], context)
+            if self.place is not None:
+                break
+            self.better.append(qualifier)
         self.fleet = Fleet()
         for group in root.children("EQD"):
             self.fleet.add(group)
@@ -71,18 +79,13 @@ class _Report:
         if self.event is None:
             return None
         inner = [one for leg in group.descendants("TDT") for one in leg.every("LOC")]
-        places = [
-            *self.places,
-            *group.all("LOC"),
-            *(one for sub in group.children("RFF", "LOC") for one in sub.all("LOC")),
-        ]
-        kind = context.heading.type
+        own = [*group.all("LOC"), *(one for sub in group.children("RFF", "LOC") for one in sub.all("LOC"))]
         return draft(
             self.event, identifiers, self.when, self.issued, context,
-            place=best_place([*places, *inner], context.table("place").get(kind, ()), context),
+            place=best_place([*own, *inner], self.better, context) or self.place,
             transport=self.transport or main_leg(group.descendants("TDT"), context),
-            parties=parties_of(chain(_parties(group), self.parties), context),
-            goods=self._goods(group, places),
+            parties=list(dict.fromkeys([*parties_of(_parties(group), context), *self.parties])),
+            goods=self._goods(group, [*self.places, *own]),
             equipment=equipment,
             documents=self._documents(group),
         )  # fmt: skip
