@@ -147,6 +147,9 @@ class CargoReports(Interchanges):
         matcher = Matcher(structure(context), context.findings, split="CNI")
         report = None
         for group in matcher.groups(message.segments):
+            if group.trigger != "CNI" and next(references(group), None) is None:
+                # Something strayed before the first one; that was warned of.
+                continue
             report = report or _Report(matcher.root, context)
             found = report.consignment(group)
             if found is not None:

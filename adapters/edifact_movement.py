@@ -55,6 +55,9 @@ class Containers(Interchanges):
         matcher = Matcher(structure(context), context.findings, split="EQD")
         head: _Head | None = None
         for group in matcher.groups(message.segments):
+            if group.trigger != "EQD":
+                # Something strayed before the first one, or lost it; that was warned of.
+                continue
             head = head or _Head(matcher.root, context)
             found = self._container(group, head, context) if head.event else None
             if found is not None:
@@ -64,7 +67,7 @@ class Containers(Interchanges):
 
     def _container(self, group: Group, head: _Head, context: Context) -> Draft | None:
         trigger, identifiers = group.segments[0], Identifiers()
-        equipment = equipment_of(trigger, group.every("SEL")) if trigger.tag == "EQD" else None
+        equipment = equipment_of(trigger, group.every("SEL"))
         if equipment is None:
             context.findings.fault("no-identifier", trigger.place, "the equipment has no number (EQD, 8260)")
             return None

@@ -191,6 +191,15 @@ def test_terminals_reports_say_what_happened_to_each_container() -> None:
     assert refusal(GATE.replace("EQD+CN+CSQU3054383", "EQD+CN+"), "edifact-codeco")[0][0] == "no-identifier"
 
 
+def test_what_strays_before_the_first_container_or_consignment_is_none() -> None:
+    found = read(DISCHARGE.replace("NAD+CA+HSL:160:20'\n", "NAD+CA+HSL:160:20'\nDGS+IMD+3+1366'\n"))
+    assert [one.subject for one in found] == ["CSQU3054383", "MSKU6874333"]
+    assert warnings(found[0]) == ["trigger-missing", "count"]
+    first, second = read(CARGO_REPORT.replace("LOC+60", "GID+7'LOC+60"))
+    assert (first.subject, second.subject) == ("HSLTH26000417", "6KR1208814-MACH-22")
+    assert first.data.equipment[0].type == "22G1"
+
+
 def test_a_ships_report_is_planned_estimated_or_done() -> None:
     message = read_one(ARRIVAL)
     assert (message.type, message.data.classifier, message.data.place.locode) == (
