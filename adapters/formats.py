@@ -5,14 +5,14 @@ Owns the registry. Never reads a document beyond recognising it.
 
 from collections.abc import Sequence
 
-from adapters import cap, dcsa, defra, ens, epcis, events, n42, ncts, onerecord, sps, wco
+from adapters import cap, dcsa, defra, edifact, ens, epcis, events, n42, ncts, onerecord, sps, wco
 from adapters.document import Document
 from adapters.translator import Translator
 from schemas.errors import Fault, NotFound, TranslationError
 
 FORMATS: dict[str, Translator] = {
     translator.name: translator
-    for module in (wco, sps, cap, ens, ncts, defra, dcsa, epcis, n42, onerecord, events)
+    for module in (wco, sps, cap, ens, ncts, defra, dcsa, epcis, n42, onerecord, events, edifact)
     for translator in module.TRANSLATORS
 }
 # Below this a document is of no known format rather than of the likeliest.

@@ -22,7 +22,7 @@ from schemas.errors import TranslationError
 
 CORPORA = (
     "wco-data-model", "sps-ephyto", "cap", "ics-ens", "ncts", "uk-border-defra", "dcsa", "epcis", "n42",
-    "iata-one-record",
+    "iata-one-record", "edifact",
 )  # fmt: skip
 BEGIN, END = "<!-- survey:begin -->", "<!-- survey:end -->"
 # Where and when a document is read changes no count.
@@ -36,6 +36,7 @@ _RULES = {
     "no-alert": "a feed or wrapper with neither an alert nor a link to one",
     "link-only": "a feed whose entries only link to alerts; nothing is fetched",
     "empty-feed": "a feed without entries",
+    "no-conveyance": "neither a conveyance nor where it calls is told",
     "no-content": "tells that something changed and does not hold it",
     "empty": "says nothing about any goods",
     "no-shipment": "an instrument's file without an alarm, an item or a passage through a portal",

@@ -1,0 +1,146 @@
+"""Goods items and equipment of EDIFACT messages: GID and CST groups, EQD groups.
+
+Owns how they become canonical goods and equipment. Never knows which message type they stand in.
+"""
+
+import re
+from collections.abc import Iterable
+
+from adapters.document import Identifiers
+from adapters.edifact_structure import Group
+from adapters.edifact_syntax import Segment
+from adapters.edifact_values import (
+    MAX_COUNT,
+    Context,
+    add_equipment,
+    country_of,
+    decimal,
+    free_text,
+    gross_mass,
+    short,
+    whole,
+)
+from schemas.base import present
+from schemas.codes import normal_identifier
+from schemas.shipment import Equipment, Goods, Value
+
+# The longest canonical description.
+_MAX_DESCRIPTION = 8192
+_HS = re.compile(r"[0-9]{2,14}")
+_UN = re.compile(r"[0-9]{4}")
+# FTX (4451): what the goods are; DGS: their technical name.
+_DESCRIBING = ("AAA", "AAD", "PRD", "ACD")
+
+
+def goods_of(group: Group, context: Context, origin: str | None = None) -> Goods | None:
+    """Read a goods item: the group that GID or CST begins; `origin` is that of the whole consignment."""
+    trigger = group.segments[0] if group.segments else None
+    number = whole(trigger.get(1), trigger) if trigger is not None and trigger.tag in ("GID", "CST") else None
+    found = present(
+        item=number,
+        hs=_hs(group, context),
+        description=_description(group),
+        origin=country_of(group.every("LOC"), "27") or origin,
+        gross_mass_kg=gross_mass(group.every("MEA"), context),
+        packages=_packages(group),
+        un_number=_un_number(group, context),
+        value=_value(group, context),
+    )
+    # An origin or a number alone describes no goods.
+    return Goods(**found) if found.keys() - {"item"} else None
+
+
+def _description(group: Group) -> str:
+    texts = [text for one in group.every("FTX") if one.get(1) in _DESCRIBING and (text := free_text(one))]
+    return " ".join(dict.fromkeys(texts))[:_MAX_DESCRIPTION].rstrip()
+
+
+def _packages(group: Group) -> int | None:
+    """The outermost packages: the first of GID's levels, else PAC added up."""
+    trigger = group.segments[0] if group.segments else None
+    if trigger is not None and trigger.tag == "GID" and (count := whole(trigger.get(2), trigger)) is not None:
+        return count
+    counts = [count for one in group.every("PAC") if (count := whole(one.get(1), one)) is not None]
+    return min(sum(counts), MAX_COUNT) if counts else None
+
+
+def _hs(group: Group, context: Context) -> str | None:
+    """The longest commodity code of CST (C246) or of PIA under HS."""
+    codes: list[tuple[str, Segment]] = [
+        (one.get(element), one) for one in group.every("CST") for element in range(2, 7)
+    ] + [
+        (one.get(element), one)
+        for one in group.every("PIA")
+        for element in range(2, 7)
+        if one.get(element, 1) in _TARIFF
+    ]
+    best = ""
+    for code, segment in codes:
+        plain = re.sub(r"[.\s-]", "", code)
+        if _HS.fullmatch(plain):
+            best = max(best, plain, key=len)
+        elif code and segment.tag == "PIA":
+            context.warn("commodity-code", segment, "not a commodity code of two to fourteen digits")
+    return best or None
+
+
+# Item type (7143): harmonised system, customs tariff, commodity grouping.
+_TARIFF = ("HS", "TSP", "CG", "GN")
+
+
+def _un_number(group: Group, context: Context) -> str | None:
+    for one in group.every("DGS"):
+        if _UN.fullmatch(one.get(3)):
+            return one.get(3)
+        if one.get(3):
+            context.warn("un-number", one, "a UN number (7124) has four digits")
+    return None
+
+
+def _value(group: Group, context: Context) -> Value | None:
+    amounts = list(group.every("MOA"))
+    for qualifier in context.table("amount").get("order", ()):
+        for one in amounts:
+            number = decimal(one.get(1, 1), one) if one.get(1) == qualifier else None
+            currency = one.get(1, 2).upper()
+            if number is not None and re.fullmatch(r"[A-Z]{3}", currency):
+                return Value(amount=float(number), currency=currency)
+    return None
+
+
+class Fleet:
+    """The equipment that a message names, by number, to be looked up by its goods."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Segment, Equipment]] = {}
+
+    def add(self, group: Group) -> None:
+        """Take an EQD group."""
+        trigger = group.segments[0]
+        found = equipment_of(trigger, group.every("SEL"))
+        if trigger.tag == "EQD" and found is not None:
+            self._known.setdefault(found.number, (trigger, found))
+
+    def name(self, identifiers: Identifiers, number: str, segment: Segment, context: Context) -> Equipment | None:
+        """Add a piece of equipment, its seals too, to a consignment's references, and return it."""
+        normal = normal_identifier(number)[:256]
+        if not normal:
+            return None
+        trigger, found = self._known.get(normal, (segment, Equipment(number=normal)))
+        qualifier = trigger.get(1).upper() if trigger.tag == "EQD" else ""
+        add_equipment(identifiers, trigger, normal, context, qualifier)
+        for seal in found.seals or ():
+            identifiers.add("seal", seal)
+        return found
+
+
+def equipment_of(segment: Segment, seals: Iterable[Segment] = ()) -> Equipment | None:
+    """Read an EQD: C237 its number, C224 its size and type; and its seals (SEL, 9308)."""
+    number = normal_identifier(segment.get(2))
+    if not number or len(number) > 256:
+        return None
+    sealed = [normal for one in seals if (normal := normal_identifier(one.get(1))) and len(normal) <= 256]
+    return Equipment(
+        number=number,
+        **present(type=short(segment.get(3) or segment.get(3, 3)), seals=list(dict.fromkeys(sealed)) or None),
+    )
