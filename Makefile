@@ -39,6 +39,7 @@ bench: install
 
 # SECONDS for each format; what breaks a reader is kept in var/fuzz.
 fuzz: install
+	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
 	.venv/bin/python -m bench.fuzz --seconds $(or $(SECONDS),600)
 
 formats: install
@@ -53,6 +54,7 @@ LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --
 	--no-emit-find-links --no-header --no-annotate pyproject.toml
 lock:
 	$(LOCK) --group dev -o requirements.lock
+	$(LOCK) --group fuzz -c requirements.lock -o requirements-fuzz.lock
 	$(LOCK) --group build -c requirements.lock -o requirements-runtime.lock
 
 clean:
