@@ -20,7 +20,7 @@ from adapters.translator import Draft
 from schemas import Alert, Tlp
 from schemas.alert import Area, NamedValue, Profile, Translation
 from schemas.base import present
-from schemas.codes import AGENCY_PATTERN, container_warning, has_container_form, is_country, is_locode
+from schemas.codes import AGENCY_PATTERN, container_warning, equipment_number, has_container_form, is_country, is_locode
 from schemas.codes import normal_identifier as normal
 from schemas.envelope import faults_from
 from schemas.shipment import Place
@@ -385,7 +385,7 @@ class _Reader:
         values = value.replace(",", " ").replace(";", " ").split()
         several = scheme == "container" and len(values) > 1 and all(has_container_form(v.upper()) for v in values)
         for one in values if several else [value]:
-            kind, number = scheme, normal(one)
+            kind, number = scheme, equipment_number(one) if scheme == "container" else normal(one)
             if kind == "container" and (odd := container_warning(number)) is not None:
                 self.findings.warn_at("container-number", element, odd)
                 kind = "container" if has_container_form(number) else "equipment"

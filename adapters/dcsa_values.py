@@ -10,7 +10,14 @@ from adapters.document import Identifiers
 from adapters.json_document import Node
 from adapters.profile import Profile
 from schemas.base import present
-from schemas.codes import container_warning, has_container_form, is_country, is_locode, normal_identifier
+from schemas.codes import (
+    container_warning,
+    equipment_number,
+    has_container_form,
+    is_country,
+    is_locode,
+    normal_identifier,
+)
 from schemas.shipment import Document as Paper
 from schemas.shipment import Equipment, Identifier, Means, Place, Transport
 
@@ -78,7 +85,7 @@ class References:
 
     def container(self, number: str | None, node: Node, name: str) -> str | None:
         """Take a container or other equipment; return its number in normal form."""
-        normal = normal_identifier(number or "")
+        normal = equipment_number(number or "")
         if normal in self._numbers:
             return normal
         if not normal or not self._room(normal):

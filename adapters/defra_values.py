@@ -12,7 +12,14 @@ from typing import Any
 from adapters.document import Findings, Identifiers, Origin, read_time
 from adapters.profile import UK, Profile
 from adapters.records import Record
-from schemas.codes import container_warning, has_container_form, is_country, normal_identifier, ucr_warning
+from schemas.codes import (
+    container_warning,
+    equipment_number,
+    has_container_form,
+    is_country,
+    normal_identifier,
+    ucr_warning,
+)
 from schemas.envelope import MAX_FAULTS
 from schemas.shipment import Document as Paper
 from schemas.shipment import Equipment
@@ -84,8 +91,7 @@ def add_container(reference: str, record: Record, identifiers: Identifiers, seal
     normal = normal_identifier(reference)
     if not normal or len(normal) > 256:
         return None
-    bare = re.sub(r"[^A-Z0-9]", "", normal)
-    normal = bare if has_container_form(bare) else normal
+    normal = equipment_number(reference)
     odd = container_warning(normal)
     if odd is not None:
         record.warn("container-number", odd)

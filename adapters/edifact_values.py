@@ -16,7 +16,13 @@ from adapters.document import Findings, Identifiers, Origin, read_time
 from adapters.edifact_envelope import Heading
 from adapters.edifact_syntax import Segment
 from schemas.base import present
-from schemas.codes import container_warning, has_container_form, is_country, is_locode, normal_identifier
+from schemas.codes import (
+    container_warning,
+    equipment_number,
+    has_container_form,
+    is_country,
+    is_locode,
+)
 from schemas.shipment import Means, Party, Place, Scheme, Transport
 
 FAMILY = "edifact"
@@ -314,17 +320,17 @@ def add_equipment(
     identifiers: Identifiers, segment: Segment, number: str, context: Context, qualifier: str = ""
 ) -> None:
     """Take an equipment's number as a container's, where it is one or is called one."""
-    normal = normal_identifier(number)
+    normal = equipment_number(number)
     if not normal:
         return
     called = context.table("equipment").get(qualifier) == "container"
     if not called and not has_container_form(normal):
-        identifiers.add("equipment", number)
+        identifiers.add("equipment", normal)
         return
     warning = container_warning(normal)
     if warning:
         context.warn("container", segment, warning)
-    identifiers.add("container" if has_container_form(normal) or called else "equipment", number)
+    identifiers.add("container" if has_container_form(normal) or called else "equipment", normal)
 
 
 def subject_of(identifiers: Identifiers) -> str:

@@ -48,7 +48,14 @@ from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
 from schemas import Message, Shipment
 from schemas.base import present
-from schemas.codes import container_warning, has_container_form, is_country, is_locode, normal_identifier
+from schemas.codes import (
+    container_warning,
+    equipment_number,
+    has_container_form,
+    is_country,
+    is_locode,
+    normal_identifier,
+)
 from schemas.errors import TranslationError
 from schemas.shipment import Decision, Equipment, Goods, Means, Party, Place, Scheme, Transport
 from schemas.shipment import Document as Accompanying
@@ -213,7 +220,7 @@ class _Reader:
             add("seal", value(seal, "SeaIdSEAID530"))
 
     def _add_container(self, field: Element | None) -> None:
-        number = normal_identifier(field.text or "") if field is not None else ""
+        number = equipment_number(field.text or "") if field is not None else ""
         if not number:
             return
         if (oddity := container_warning(number)) is not None:

@@ -26,7 +26,13 @@ from adapters.document import (
 )
 from adapters.profile import NEUTRAL, Profile
 from adapters.records import fold
-from schemas.codes import container_check_digit, container_warning, has_container_form, normal_identifier
+from schemas.codes import (
+    container_check_digit,
+    container_warning,
+    equipment_number,
+    has_container_form,
+    normal_identifier,
+)
 from schemas.errors import TranslationError
 from schemas.shipment import Scheme
 
@@ -251,8 +257,7 @@ def _named(
         scheme: Scheme = item[name]
         normal = normal_identifier(said)
         if scheme == "container":
-            bare = re.sub(r"[^A-Z0-9]", "", normal)
-            normal = bare if has_container_form(bare) else normal
+            normal = equipment_number(said)
             odd = container_warning(normal)
             if odd is not None:
                 findings.warn_at("container-number", element, odd)

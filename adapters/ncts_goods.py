@@ -11,7 +11,7 @@ from adapters.ens_codes import CERTIFICATES, TRANSPORT_DOCUMENTS, document_type
 from adapters.ncts_codes import DOCUMENTS, FAMILY, LAND_VEHICLES, OFFICES, PARTIES, REFERENCES
 from adapters.profile import Profile
 from schemas.base import present
-from schemas.codes import container_warning, has_container_form, is_country, normal_identifier
+from schemas.codes import container_warning, equipment_number, has_container_form, is_country, normal_identifier
 from schemas.shipment import Document as Accompanying
 from schemas.shipment import Equipment, Goods, Means, Party, Scheme, Transport
 
@@ -83,7 +83,7 @@ class Content:
         return "other" if group == "SupportingDocument" else None
 
     def _add_container(self, field: Element) -> None:
-        number = normal_identifier(field.text or "")
+        number = equipment_number(field.text or "")
         if not number:
             return
         if (oddity := container_warning(number)) is not None:

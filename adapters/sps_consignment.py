@@ -13,7 +13,14 @@ from typing import Any
 
 from adapters.document import Element, Findings, Identifiers, child, children, local_name, long_text, text
 from schemas.base import present
-from schemas.codes import container_warning, has_container_form, is_country, is_locode, normal_identifier
+from schemas.codes import (
+    container_warning,
+    equipment_number,
+    has_container_form,
+    is_country,
+    is_locode,
+    normal_identifier,
+)
 from schemas.shipment import Document as Paper
 from schemas.shipment import Equipment, Goods, Means, Party, Place, Scheme, Transport
 
@@ -104,7 +111,7 @@ def _scheme(kind: str, relation: str) -> Scheme:
 
 def add_container(number: str, place: Element, identifiers: Identifiers, findings: Findings) -> str:
     """Take a container or equipment number; return it in its normal form."""
-    normal = normal_identifier(number)
+    normal = equipment_number(number)
     odd = container_warning(normal)
     if odd is not None:
         findings.warn_at("container-number", place, odd)

@@ -27,7 +27,14 @@ from adapters.wco_codes import (
 from adapters.wco_goods import goods_items
 from adapters.wco_values import MAX_TEXT, country, short
 from schemas.base import present
-from schemas.codes import container_warning, has_container_form, is_locode, normal_identifier, ucr_warning
+from schemas.codes import (
+    container_warning,
+    equipment_number,
+    has_container_form,
+    is_locode,
+    normal_identifier,
+    ucr_warning,
+)
 from schemas.shipment import Document, Equipment, Means, Party, Place, Scheme, Transport
 
 _MAX_IDENTIFIER = 256
@@ -75,7 +82,7 @@ def read_identifiers(declaration: Element, findings: Findings, profile: Profile)
     for element in _equipment_elements(shipment):
         number = child(element, "ID")
         if value := text(number):
-            container = has_container_form(normal_identifier(value))
+            container = has_container_form(equipment_number(value))
             _add(found, "container" if container else "equipment", number, findings)
         for seal in children(element, "Seal"):
             _add(found, "seal", child(seal, "ID"), findings)
@@ -94,7 +101,8 @@ def _add(found: Identifiers, scheme: Scheme, element: Element | None, findings: 
         return
     odd = None
     if scheme == "container":
-        odd = container_warning(normal_identifier(value))
+        value = equipment_number(value)
+        odd = container_warning(value)
     elif scheme == "ucr" and local_name(element.getparent()) == "UCR":
         odd = ucr_warning(normal_identifier(value))
     if odd is not None:
@@ -154,7 +162,7 @@ def read_equipment(declaration: Element) -> list[Equipment]:
         number = text(element, "ID")
         if number is None or not _is_reference(number):
             continue
-        of = seals.setdefault(normal_identifier(number), {})
+        of = seals.setdefault(equipment_number(number), {})
         for seal in children(element, "Seal"):
             value = text(seal, "ID")
             if value and _is_reference(value):

@@ -103,6 +103,17 @@ def has_container_form(number: str) -> bool:
     return _ISO6346_FORM.fullmatch(number) is not None
 
 
+def equipment_number(value: str) -> str:
+    """Return an equipment's number in the form in which all sources meet.
+
+    A container's is often written with hyphens, slashes or dots between its parts; of any other number they may
+    be part.
+    """
+    normal = normal_identifier(value)
+    bare = "".join(character for character in normal if character.isascii() and character.isalnum())
+    return bare if has_container_form(bare) else normal
+
+
 def container_check_digit(number: str) -> int:
     """Return the check digit (ISO 6346, annex A) of the first ten characters of `number`."""
     total: int = sum(_ISO6346_VALUE[character] << place for place, character in enumerate(number[:10]))
