@@ -64,6 +64,10 @@ def faults(settings: Settings) -> Iterable[Fault]:
             chosen(entry.profile)
         except ConfigError as error:
             yield from (Fault(f.code, f"adapter[{index}].profile: {f.pointer}", f.detail) for f in error.faults)
+        answer = FORMATS.get(entry.receipts)
+        if entry.receipts and (answer is None or not answer.can_write):
+            text = f"{entry.receipts} is no format that can be written"
+            yield Fault("unknown-format", f"adapter[{index}].receipts", text)
         if entry.http is not None:
             yield from _faults_of(entry.http, f"adapter[{index}].http")
         for name in entry.reads:

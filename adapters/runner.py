@@ -24,6 +24,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from adapters import codelists, large, profile
+from adapters.answers import Answers
 from adapters.document import Document, Origin
 from adapters.folder import WHOLE_PREFIX, Folders, safe_name, write_whole
 from adapters.formats import by_name, recognise
@@ -84,6 +85,8 @@ class Runner:
         self._writes = by_name(adapter.writes)
         self._fallback = by_name(FALLBACK_FORMAT)
         self.folders = Folders(adapter.inbox, adapter.outbox)
+        receipts = by_name(adapter.receipts) if adapter.receipts else None
+        self._answers = Answers(self.folders.outbox, receipts, acknowledges=adapter.acknowledges)
         self._stopping = asyncio.Event()
         self._nudged = asyncio.Event()
         self._large = asyncio.Semaphore(1)
@@ -246,6 +249,7 @@ class Runner:
             translator, found = await asyncio.to_thread(self._read, document, path)
         except TranslationError as error:
             if settled or path.name.startswith(WHOLE_PREFIX):
+                self._answer(document, path, error.faults)
                 self._fail(path, document.sha256, error.faults)
             return None
         except Exception:
@@ -307,7 +311,12 @@ class Runner:
                 raise TranslationError([Fault("too-large", "", text)])
         for message in found:
             self._note_sent(message, path, document.sha256)
+        self._answer(document, path, ())
         return translator, found
+
+    def _answer(self, document: Document, path: Path, faults: Sequence[Fault]) -> None:
+        received = self._first_seen(document.sha256, path).astimezone(UTC)
+        self._answers.to_document(document, faults, received, self._profile)
 
     def _first_seen(self, sha256: str, path: Path) -> datetime:
         """When these bytes were first seen, written down before anything is published.
@@ -374,6 +383,7 @@ class Runner:
         if not isinstance(message, ReceiptMessage):
             return
         receipt = message.data
+        self._answers.to_receipt(message, self._profile)
         log.info(
             "receipt.received",
             agency=self._adapter.agency,

@@ -191,6 +191,8 @@ class Adapter(Section):
     profile: str = Field("neutral", description="what codes mean: one of cbm's own, or a folder (with a /) from here")
     poll_s: Seconds = Field(0.5, description="how often the inbox is looked at")
     http: Http | None = Field(None, description="takes documents by POST, too")
+    acknowledges: bool = Field(False, description="answers each EDIFACT interchange by a CONTRL in the outbox")
+    receipts: str = Field("", description="a format in which receipts go to the outbox too, as edifact-aperak")
     signing_key: Path | None = Field(None, description="the private key with which it signs, beside cbm.toml")
     sign_by_field: bool = Field(False, description="so that views with parts withheld can be verified too")
 
