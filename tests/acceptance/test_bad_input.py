@@ -81,7 +81,6 @@ JUNK: dict[str, tuple[bytes, str]] = {
     "page.html": (b"<!DOCTYPE html><html><body>Not found</body></html>", "document-type"),
     "paper.pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "unknown-format"),
     "truncated.xml": (CAP[: len(CAP) // 2], "line"),
-    "latin.xml": (CAP.replace(b"<senderName>", "<senderName>\xe9\xe8 ".encode("latin-1"), 1), "line"),
     "says-utf-16.xml": (b'<?xml version="1.0" encoding="UTF-16"?>' + CAP.partition(b"?>")[2], ""),
     "odd-encoding.xml": (b'<?xml version="1.0" encoding="KLINGON-8"?>' + CAP.partition(b"?>")[2], ""),
     "bomb.xml": (BOMB, "entity"),
@@ -130,7 +129,7 @@ def test_a_folder_full_of_junk_ends_in_failed_each_with_its_reason_and_stops_not
     good = alert(BORDER, subject="KR-AFTER-THE-JUNK")
     seaport.drop(BORDER, "good.json", as_bytes(good))
     until(lambda: seaport.dispositions(good["id"]) == ["accepted"], 60, "the good one behind the junk")
-    until(lambda: set(JUNK) <= {p.name for p in failed.iterdir()}, 60, "all junk in failed/")
+    until(lambda: not set(JUNK) - {p.name for p in failed.iterdir()}, 60, "all junk in failed/")
     found = reasons(seaport, BORDER)
     for name, (content, word) in JUNK.items():
         assert (failed / name).read_bytes() == content, name

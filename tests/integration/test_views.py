@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from broker.amqp import Delivery, Session
+from broker.management import quoted
 from broker.settings import Settings
 from schemas.errors import NotAuthorised
 from tests.harness import BORDER, CUSTOMS, NETWORK, QUARANTINE, House, alert, shipment, until
@@ -200,14 +201,19 @@ async def test_what_waits_while_the_ledger_is_away_is_not_delivered_under_an_agr
 async def test_what_waits_for_a_full_queue_is_decided_anew_when_the_agreements_change(house: House) -> None:
     withdrawn, staying = terms("withdrawn", BORDER), terms("staying", QUARANTINE)
     async with served(house, withdrawn, staying) as broker:
-        own = f"sub.{BORDER}.full"
-        session = await Session.open(house.url(BORDER), name="border")
-        channel = await session.channel()
-        arguments = {"x-queue-type": "classic", "x-max-length": 1, "x-overflow": "reject-publish"}
-        await channel.declare_queue(own, arguments)
-        await channel.bind_queue(own, f"feed.{BORDER}", "shipment.#")
+        # An operator's policy of his own may make an inbox refuse; what agencies make of theirs cannot.
+        policy = f"policies/{quoted(house.vhost)}/full"
+        what = {"max-length": 1, "overflow": "reject-publish"}
+        wish = {"pattern": rf"^inbox\.{BORDER}\.shipment$", "definition": what, "priority": 9, "apply-to": "queues"}
+        await house.node.management.put(policy, wish)
+        inbox_of = f"queues/{quoted(house.vhost)}/inbox.{BORDER}.shipment"
+
+        async def in_force() -> bool:
+            return bool((await house.node.management.get(inbox_of)).get("policy") == "full")
+
+        await until(in_force)
         async with logged() as entries:
-            sent = await flood(house, CUSTOMS, "shipment", [shipment(id=f"w{number}") for number in range(10)])
+            sent = await flood(house, CUSTOMS, "shipment", [shipment(id=f"w{number}") for number in range(600)])
             await until(said(entries, "message.held"))
             broker.apply(network(house, staying))
             async with collecting(house, f"inbox.{QUARANTINE}.shipment") as inbox:
@@ -218,12 +224,10 @@ async def test_what_waits_for_a_full_queue_is_decided_anew_when_the_agreements_c
         assert anew
         assert all(to == {QUARANTINE: "staying"} for to in anew.values())
         # With room again, nothing comes any more.
-        async with collecting(house, own) as full:
-            await full.until(1)
-            count = len(full.deliveries)
-            assert await dispositions(house, CUSTOMS, [shipment(id="after")]) == ["accepted"]
-            assert len(full.deliveries) == count
-        await session.close()
+        await house.node.management.delete(policy)
+        waiting = await house.messages_in(f"inbox.{BORDER}.shipment")
+        assert await dispositions(house, CUSTOMS, [shipment(id="after")]) == ["accepted"]
+        assert await house.messages_in(f"inbox.{BORDER}.shipment") == waiting < len(sent)
 
 
 async def recorded(house: House, ids: set[str]) -> bool:
