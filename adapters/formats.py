@@ -48,6 +48,8 @@ def recognise(document: Document, among: Sequence[Translator] | None = None) -> 
         confidence = translator.recognise(document)
         if confidence > sure:
             best, sure = translator, confidence
+        if sure >= 1:
+            break
     if best is not None and sure >= THRESHOLD:
         return best, sure
     if not document.content.strip():

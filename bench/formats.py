@@ -8,6 +8,7 @@ bytes. The library only makes its own tree or dictionary, from which the mapping
 import argparse
 import statistics
 import time
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,6 +112,8 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path, help="further documents, such as the corpus")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    # Each library says a good deal about what it does not know.
+    warnings.simplefilter("ignore")
     print(
         "| format | documents | kB | cbm: ms a document | MB/s | beside | its ms | cbm takes of it | it cannot read |"
     )
