@@ -5,6 +5,7 @@ and never follows a reference out of the document.
 """
 
 import codecs
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from schemas.errors import Fault, TranslationError
 
 # What JSON can hold and no message may: control characters, and halves of characters.
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_NAME_CHARACTERS = 128
 _BLANK_AROUND = re.compile(r"^\s|\s$")
 _JSON: "WeakKeyDictionary[Document, Any]" = WeakKeyDictionary()
 
@@ -40,7 +42,8 @@ def json_of(document: Document) -> Any:
 def parse_json(content: bytes | str) -> Any:
     """Parse JSON text; see `json_of` for what is raised."""
     marks: tuple[Any, ...] = (b",", b"[", b"{") if isinstance(content, bytes) else (",", "[", "{")
-    if sum(content.count(mark) for mark in marks) > MAX_MARKUP:
+    commas, arrays, objects = (content.count(mark) for mark in marks)
+    if commas + arrays + objects > MAX_MARKUP:
         raise TranslationError([Fault("too-much-markup", "", f"more than {MAX_MARKUP} values")])
     try:
         text = content.decode(json.detect_encoding(content)) if isinstance(content, bytes) else content
@@ -52,7 +55,8 @@ def parse_json(content: bytes | str) -> Any:
     except ValueError as error:
         place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise TranslationError([Fault("not-json", place, str(error)[:200])]) from None
-    _check_depth(found)
+    if arrays + objects > MAX_DEPTH:
+        _check_depth(found)
     return found
 
 
@@ -73,6 +77,12 @@ def has_byte_order_mark(document: Document) -> bool:
 
 def fold(name: str) -> str:
     """Return a name as dialects agree on it: letters and digits, in lower case."""
+    # A document has some hundred names, many times each; only names of a sane length are kept.
+    return _fold(name) if len(name) <= _NAME_CHARACTERS else _fold.__wrapped__(name)
+
+
+@functools.lru_cache(maxsize=4096)
+def _fold(name: str) -> str:
     return "".join(character for character in name.lower() if character.isalnum())
 
 
