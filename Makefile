@@ -1,7 +1,7 @@
 # make run     the example port: RabbitMQ, broker, three adapters, until Ctrl-C
 # make test    everything that is checked, on real servers; TESTS="tests/unit -k view" for some, in one process
 # make install the set-up alone; leaves .venv/bin/cbm
-# make bench   speed and memory, side by side with other libraries
+# make bench   speed and memory, side by side with other libraries, which it installs under var/
 # make fuzz    coverage-guided fuzzing of every reader, SECONDS=600 each
 # make formats, make docs   regenerate the tables of docs/ and the schemas
 
@@ -36,6 +36,10 @@ postgresql:
 bench: install
 	.venv/bin/python -m bench.decide
 	.venv/bin/python -m bench.throughput
+	rm -rf var/libraries
+	.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --target var/libraries \
+		--require-hashes -r requirements-bench.lock
+	.venv/bin/python -m bench.formats $(wildcard $(CORPUS))
 
 # SECONDS for each format; what breaks a reader is kept in var/fuzz.
 fuzz: install
@@ -56,6 +60,7 @@ lock:
 	$(LOCK) --group dev -o requirements.lock
 	$(LOCK) --group fuzz -c requirements.lock -o requirements-fuzz.lock
 	$(LOCK) --group build -c requirements.lock -o requirements-runtime.lock
+	$(LOCK:pyproject.toml=bench/libraries.in) --no-deps -o requirements-bench.lock
 
 clean:
 	rm -rf .venv build dist examples/seaport/var

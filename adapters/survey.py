@@ -15,9 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from adapters.coverage import carried, fields_of, values_of
 from adapters.document import Document, Origin
 from adapters.formats import FORMATS, recognise
 from adapters.translator import Translator, messages
+from schemas import Message
 from schemas.errors import TranslationError
 
 CORPORA = (
@@ -66,6 +68,25 @@ class Row:
     seconds: float = 0.0
     refused: Counter[tuple[str, ...]] = field(default_factory=Counter)
     """How many documents were refused, by the codes of all their faults."""
+    values: int = 0
+    """Different values in the documents that were read, summed over them."""
+    carried: int = 0
+    """How many of those stand in the messages."""
+    fields: int = 0
+    """Fields that the messages fill, summed over them."""
+
+    @property
+    def unexplained(self) -> int:
+        """How many were refused for a reason that `_RULES` does not hold to be right."""
+        return sum(count for codes, count in self.refused.items() if not _RULES.keys() >= set(codes))
+
+    def add(self, values: set[str], made: list[Message]) -> None:
+        """Count a document that was read."""
+        self.read += 1
+        self.messages += len(made)
+        self.values += len(values)
+        self.carried += carried(values, made)
+        self.fields += sum(len(fields_of(message)) for message in made)
 
 
 @dataclass
@@ -103,14 +124,16 @@ def _file(found: Survey, corpus: str, path: Path, folder: Path) -> None:
         row = found.rows.setdefault((corpus, translator.name), Row()) if translator is chosen else Row()
         started = time.perf_counter()
         row.documents += 1
+        made: list[Message] = []
         try:
-            row.messages += len(messages(translator, Document(content), _ORIGIN))
-            row.read += 1
+            made = messages(translator, Document(content), _ORIGIN)
         except TranslationError as error:
             row.refused[tuple(sorted({fault.code for fault in error.faults}))] += 1
         except Exception as error:
             found.crashes.append(f"{path.relative_to(folder)}: {translator.name}: {type(error).__name__}")
         row.seconds += time.perf_counter() - started
+        if made and translator is chosen:
+            row.add(values_of(Document(content)), made)
 
 
 def tables(found: Survey) -> str:
@@ -119,12 +142,18 @@ def tables(found: Survey) -> str:
 
 
 def _formats(found: Survey) -> Iterator[str]:
-    yield "| corpus | format | documents | read | refused | messages | seconds |"
-    yield "|---|---|---:|---:|---:|---:|---:|"
+    yield (
+        "| corpus | format | documents | read | refused rightly | wrongly | messages | fields a message "
+        "| values carried | seconds |"
+    )
+    yield "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     for (corpus, name), row in sorted(found.rows.items()):
         refused = sum(row.refused.values())
+        fields = f"{row.fields / row.messages:.1f}" if row.messages else ""
+        share = f"{100 * row.carried / row.values:.0f} %" if row.values else ""
         yield (
-            f"| {corpus} | `{name}` | {row.documents} | {row.read} | {refused} | {row.messages} | {row.seconds:.1f} |"
+            f"| {corpus} | `{name}` | {row.documents} | {row.read} | {refused - row.unexplained} | {row.unexplained} "
+            f"| {row.messages} | {fields} | {share} | {row.seconds:.1f} |"
         )
 
 
