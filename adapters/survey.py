@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo
 from adapters.coverage import carried, fields_of, values_of
 from adapters.document import Document, Origin
 from adapters.formats import FORMATS, recognise
-from adapters.translator import Translator, messages
+from adapters.profile import NEUTRAL
+from adapters.translator import Streaming, Translator, messages
 from schemas import Message
 from schemas.errors import TranslationError
 
@@ -26,7 +27,10 @@ CORPORA = (
     "wco-data-model", "sps-ephyto", "cap", "ics-ens", "ncts", "uk-border-defra", "dcsa", "epcis", "n42",
     "iata-one-record", "edifact",
 )  # fmt: skip
-BEGIN, END = "<!-- survey:begin -->", "<!-- survey:end -->"
+# The generated parts of the page, between comments of these names.
+SURVEY, REGISTRY = "survey", "registry"
+# The code tables of a format, where its name does not begin with theirs.
+_FAMILIES = {"inventory-linking": "wco", "iata-one-record": "onerecord"}
 # Where and when a document is read changes no count.
 _ORIGIN = Origin("kr.customs", datetime(2026, 1, 1, tzinfo=UTC), ZoneInfo("Asia/Seoul"))
 # The rule behind a code, in words that hold for every document.
@@ -141,6 +145,22 @@ def tables(found: Survey) -> str:
     return "\n".join([*_formats(found), "", *_refused(found), "", *_others(found)])
 
 
+def registry() -> str:
+    """Write the formats there are as a Markdown table: which way, within which limit, by which table of codes."""
+    lines = ["| format | what it is | read | written | bytes at most | codes |", "|---|---|---|---|---|---|"]
+    for name, translator in FORMATS.items():
+        limit = "stream_bytes" if isinstance(translator, Streaming) else "document_bytes"
+        family = next((f for f in sorted(NEUTRAL.known_families()) if f == _FAMILIES.get(name, name.split("-")[0])), "")
+        cells = [
+            f"`{name}`",
+            translator.title,
+            *("yes" if way else "" for way in (translator.can_read, translator.can_write)),
+        ]
+        cells += [f"`{limit}`" if translator.can_read else "", f"`{family}.toml`" if family else ""]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _formats(found: Survey) -> Iterator[str]:
     yield (
         "| corpus | format | documents | read | refused rightly | wrongly | messages | fields a message "
@@ -173,18 +193,19 @@ def _others(found: Survey) -> Iterator[str]:
         yield f"| {corpus} | {', '.join(f'{count} {suffix}' for suffix, count in sorted(counts.items())) or 'none'} |"
 
 
-def between_markers(text: str) -> str:
-    """Return what stands between the markers of a page."""
-    return text.partition(BEGIN)[2].partition(END)[0].strip()
+def between_markers(text: str, part: str) -> str:
+    """Return what stands between the markers of a generated part of a page."""
+    return text.partition(f"<!-- {part}:begin -->")[2].partition(f"<!-- {part}:end -->")[0].strip()
 
 
-def with_tables(text: str, content: str) -> str:
-    """Return the page with the content between its markers replaced."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n{content}\n{END}{after}"
+def with_part(text: str, part: str, content: str) -> str:
+    """Return the page with the content between the markers of that part replaced."""
+    begin, end = f"<!-- {part}:begin -->", f"<!-- {part}:end -->"
+    before, begins, rest = text.partition(begin)
+    _, ends, after = rest.partition(end)
+    if not begins or not ends:
+        raise ValueError(f"the page has no {begin} … {end}")
+    return f"{before}{begin}\n{content}\n{end}{after}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -198,7 +219,8 @@ def main(arguments: list[str] | None = None) -> int:
     if given.write is None:
         sys.stdout.write(content + "\n")
     else:
-        given.write.write_text(with_tables(given.write.read_text(), content))
+        page = with_part(given.write.read_text(), SURVEY, content)
+        given.write.write_text(with_part(page, REGISTRY, registry()))
     for crash in found.crashes:
         sys.stderr.write(f"crash: {crash}\n")
     return 1 if found.crashes or not found.rows else 0

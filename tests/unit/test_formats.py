@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from adapters.document import Document
 from adapters.formats import FORMATS, by_name, names, recognise
-from adapters.survey import BEGIN, END, between_markers, main, with_tables
+from adapters.survey import REGISTRY, SURVEY, between_markers, main, registry, with_part
 from schemas.errors import NotFound, TranslationError
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "seaport" / "documents"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples" / "seaport" / "documents"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,8 @@ def test_recognising_never_breaks_whatever_the_bytes(content: bytes) -> None:
 
 def test_the_survey_replaces_only_what_stands_between_its_markers(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    parts = "".join(f"<!-- {part}:begin -->\nold\n<!-- {part}:end -->\n" for part in (SURVEY, REGISTRY))
+    page.write_text(f"before\n{parts}after\n")
     folder = tmp_path / "corpus" / "wco-data-model"
     folder.mkdir(parents=True)
     (folder / "one.xml").write_bytes((EXAMPLES / "kr.customs" / "declaration-plants.xml").read_bytes())
@@ -72,12 +74,17 @@ def test_the_survey_replaces_only_what_stands_between_its_markers(tmp_path: Path
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
-    told = between_markers(text)
-    assert "| wco-data-model | `wco-dec` | 2 | 1 | 1 | 1 |" in told
+    assert between_markers(text, REGISTRY) == registry()
+    told = between_markers(text, SURVEY)
+    assert "| wco-data-model | `wco-dec` | 2 | 1 | 1 | 0 | 1 |" in told
     assert "| wco-data-model | `wco-dec` | 1 | `no-identifier` |" in told
     assert "| wco-data-model | 1 .txt |" in told
     with pytest.raises(ValueError, match="survey:begin"):
-        with_tables("no markers", "x")
+        with_part("no markers", SURVEY, "x")
+
+
+def test_the_page_tells_every_format_there_is() -> None:
+    assert between_markers((ROOT / "docs" / "FORMATS.md").read_text(), REGISTRY) == registry()
 
 
 def test_the_survey_fails_where_there_is_nothing_to_read(tmp_path: Path) -> None:
