@@ -1,50 +1,38 @@
-"""What the adapters add to the command line: `cbm adapter`, `cbm convert`; and their part of `cbm check`."""
+"""What the adapters add to the command line: `cbm adapter`, `cbm codes`; and their part of `cbm check`."""
 
 import asyncio
 import contextlib
 import ipaddress
-import json
 from collections.abc import AsyncIterator, Iterable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
-from adapters.codelists import CODES_FOLDER, NAMES, built_in, import_list, keep, kept
-from adapters.document import Document, Origin
-from adapters.formats import FORMATS, by_name, recognise
+from adapters.codelists import CODES_FOLDER, NAMES, import_list, keep, kept
+from adapters.conversion import convert
+from adapters.formats import FORMATS
 from adapters.profile import chosen
-from adapters.runner import FALLBACK_FORMAT, Runner
-from adapters.translator import Translator, messages
+from adapters.runner import Runner
 from broker.cli.common import (
     ConfigOption,
     JsonOption,
     SupervisedOption,
     agency_url,
-    check_agency,
     end_logged,
     load,
     note,
-    out,
-    print_faults,
-    read_input,
     run_async,
     show,
     until_signal,
-    write,
 )
 from broker.client import connect
 from broker.credentials import Credentials, http_token
 from broker.keys import SigningKey
 from broker.logs import configure, log
 from broker.settings import Adapter, Http, Settings
-from schemas import Message, parse
-from schemas.errors import CbmError, ConfigError, Fault, InvalidMessage, NotFound, TransportError
-
-# The agency in whose name `cbm convert` writes messages where none is given: nobody's.
-_NOBODY = "xx.convert"
+from schemas.errors import CbmError, ConfigError, Fault, NotFound, TransportError
 
 
 def register(app: typer.Typer) -> None:
@@ -204,39 +192,6 @@ async def _address(config: Path | None, agency: str, stopping: asyncio.Event) ->
     return None
 
 
-def convert(
-    file: Annotated[Path | None, typer.Argument(help="A document or a message; `-` or nothing: stdin.")] = None,
-    to: Annotated[str, typer.Option(help="The format to write; without it, a document becomes messages.")] = "",
-    from_: Annotated[str, typer.Option("--from", help="The document's format; else it is found by content.")] = "",
-    agency: Annotated[str, typer.Option("--as", help="The agency whose document it is.")] = _NOBODY,
-    zone: Annotated[str, typer.Option(help="The zone of times that name none, e.g. Asia/Seoul.")] = "UTC",
-    profile: Annotated[str, typer.Option(help="What codes mean: neutral, uk, or a folder such as ./kr.")] = "neutral",
-    lists: Annotated[Path | None, typer.Option("--codes", help="A folder of imported code lists.")] = None,
-) -> None:
-    """Translate offline: a document to its messages (NDJSON), or a message to a document. Sends nothing.
-
-    Without --to, messages come out. With --to, each message is written in that format, one document
-    after the other; for several use one message at a time.
-    """
-    check_agency(agency)
-    content = read_input(file)
-    received = datetime.now(UTC).replace(microsecond=0)
-    if file is not None and str(file) != "-":
-        received = datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
-    meaning = chosen(profile)
-    origin = Origin(agency, received, _zone(zone), meaning, kept(lists) if lists is not None else built_in())
-    found = list(_messages_of(content, from_, origin))
-    if not to:
-        for message in found:
-            out(message.to_bytes())
-        return
-    writer = _format(to)
-    if not writer.can_write:
-        raise NotFound(f"{to} can be read, not written")
-    for message in found:
-        write(writer.write(message, meaning))
-
-
 def import_codes(
     name: Annotated[str, typer.Argument(metavar="LIST", help=f"Which list: {', '.join(NAMES)}.")],
     source: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSON, a folder of CSV files, or a zip.")],
@@ -259,52 +214,3 @@ def list_codes(config: ConfigOption = None, as_json: JsonOption = False) -> None
     ]
     columns = {name: name for name in ("list", "version", "codes", "imported")}
     show(rows, columns, as_json=as_json, title=f"{len(rows)} code lists")
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, KeyError, OSError):
-        raise typer.BadParameter(f"{name!r} is no IANA time zone") from None
-
-
-def _format(name: str) -> Translator:
-    if name not in FORMATS:
-        raise NotFound(f"there is no format {name}; known are {', '.join(sorted(FORMATS))}")
-    return by_name(name)
-
-
-def _messages_of(content: bytes, from_: str, origin: Origin) -> Iterable[Message]:
-    document = Document(content)
-    if from_:
-        translator, sure = _format(from_), 1.0
-    else:
-        translator, sure = recognise(document)
-    note(f"{translator.title} ({translator.name}), {sure:.0%} sure")
-    if translator.name == FALLBACK_FORMAT:
-        yield from _events(content)
-        return
-    found = messages(translator, document, origin)
-    for message in found[:1]:
-        native = getattr(message.data, "native", None)
-        warnings = native.warnings if native is not None else None
-        print_faults(Fault(w.code, w.pointer, w.detail) for w in warnings or ())
-    yield from found
-
-
-def _events(content: bytes) -> Iterable[Message]:
-    """Messages already: read as they are, whoever their source is.
-
-    Raises:
-        InvalidMessage: with every fault of the first that has one.
-    """
-    with contextlib.suppress(InvalidMessage):
-        yield parse(content)
-        return
-    try:
-        whole = json.loads(content)
-        events = whole if isinstance(whole, list) else [whole]
-    except ValueError:
-        events = [json.loads(line) for line in content.splitlines() if line.strip()]
-    for event in events:
-        yield parse(json.dumps(event).encode())

@@ -50,7 +50,7 @@ class CloudEvents:
         findings = Findings()
         drafts: list[Draft] = []
         seen: dict[str, tuple[str, bytes]] = {}
-        for number, (place, body) in enumerate(_split(document.content, findings)):
+        for number, (place, body) in enumerate(split(document.content, findings)):
             if number == self._max_events:
                 findings.fault("too-many", place, f"one document has at most {self._max_events} events")
                 break
@@ -111,7 +111,7 @@ def _draft(message: ShipmentMessage | AlertMessage) -> Draft:
     return Draft(message.type, message.subject, message.time, message.data, attributes, id=message.id)
 
 
-def _split(content: bytes, findings: Findings) -> Iterator[tuple[str, bytes]]:
+def split(content: bytes, findings: Findings) -> Iterator[tuple[str, bytes]]:
     """Yield one event, the members of a batch, or lines: the place of each, and the bytes that stand there."""
     start = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
     if start:
@@ -124,7 +124,7 @@ def _split(content: bytes, findings: Findings) -> Iterator[tuple[str, bytes]]:
     elif _is_lines(content, start):
         yield from _lines(content, start, findings)
     else:
-        yield "/0", content[start:]
+        yield "", content[start:]
 
 
 _NOT_BLANK = re.compile(rb"[^ \t\r\n]")

@@ -3,6 +3,7 @@
 Owns where documents lie and how they are written. Never reads a document.
 """
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 
 # What we put into an inbox ourselves, whole.
 WHOLE_PREFIX = "http-"
+# File systems hold names of 255 bytes; what is added to a document's (time, id, `.reason.json`) fits behind this.
+_NAME_BYTES = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,26 @@ def write_whole(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def short_name(name: str) -> str:
+    """Return a file's name, cut before its suffix where it is so long that nothing could be added to it."""
+    raw = os.fsencode(name)
+    if len(raw) <= _NAME_BYTES:
+        return name
+    suffix = Path(name).suffix
+    start = raw[: _NAME_BYTES - 40].decode(errors="ignore")
+    return f"{start}-{_digest(raw)}{suffix if len(os.fsencode(suffix)) <= 16 else ''}"
+
+
+def key_name(key: str) -> str:
+    """Turn an identifier into a file name of its own: no two of them share one."""
+    name = safe_name(key)
+    return name if name == key else f"{name[:48]}-{_digest(key.encode())}"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def safe_name(text: str, limit: int = 60) -> str:

@@ -5,12 +5,13 @@ that yields its messages. Only for formats whose translator can stream. Never pu
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.document import Document, Findings, Origin
 from adapters.formats import THRESHOLD
+from adapters.mail import is_mail
 from adapters.translator import Draft, Fingerprint, Streaming, Translator, complete
 from schemas import Message
 from schemas.envelope import MAX_FAULTS
@@ -20,6 +21,13 @@ from schemas.shipment import Remark
 # So much of it tells the format.
 _HEAD_BYTES = 64 * 1024
 _CHUNK_BYTES = 256 * 1024
+
+
+Progress = Callable[[int], None]
+
+
+def _untold(_: int) -> None:
+    """Where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,9 @@ def recognised(path: Path, among: list[Translator]) -> Translator | None:
     """Return the format of a large document, of those that can stream; None where it is none of them."""
     with path.open("rb") as file:
         head = Document(file.read(_HEAD_BYTES))
+    if is_mail(head):
+        # It is taken apart first, which takes holding it.
+        return None
     streaming = [(one.recognise(head), one) for one in among if isinstance(one, Streaming)]
     sure, best = max(streaming, key=lambda pair: pair[0], default=(0.0, None))
     return best if sure >= THRESHOLD else None
@@ -52,14 +63,21 @@ def fingerprint(path: Path, format_: str) -> Fingerprint:
     return Fingerprint(format_, digest.hexdigest(), size)
 
 
-def check(path: Path, translator: Translator, of: Fingerprint, origin: Origin, message_bytes: int) -> Large:
-    """Read all of a document and make every message of it, keeping none.
+def check(
+    path: Path,
+    translator: Translator,
+    of: Fingerprint,
+    origin: Origin,
+    message_bytes: int,
+    progress: Progress = _untold,
+) -> Large:
+    """Read all of a document and make every message of it, keeping none; `progress` is told the bytes read so far.
 
     Raises:
         TranslationError: with every fault, those of its messages included.
     """
     findings, faults, count = Findings(), list[Fault](), 0
-    drafts = _drafts(translator, path, origin, findings)
+    drafts = _drafts(translator, path, origin, findings, progress)
     while len(faults) < MAX_FAULTS:
         try:
             draft = next(drafts, None)
@@ -77,9 +95,9 @@ def check(path: Path, translator: Translator, of: Fingerprint, origin: Origin, m
     return Large(path, of, count, tuple(findings.warnings))
 
 
-def messages(large: Large, translator: Translator, origin: Origin) -> Iterator[Message]:
+def messages(large: Large, translator: Translator, origin: Origin, progress: Progress = _untold) -> Iterator[Message]:
     """Yield the messages of a document that was checked, in order."""
-    for index, draft in enumerate(_drafts(translator, large.path, origin, Findings())):
+    for index, draft in enumerate(_drafts(translator, large.path, origin, Findings(), progress)):
         warnings = large.warnings if index == 0 else ()
         yield complete(draft, draft.id or message_id(large.of, index), large.of, warnings, origin)
 
@@ -89,12 +107,17 @@ def message_id(of: Fingerprint, index: int) -> str:
     return f"{of.sha256[:32]}-{index}"
 
 
-def _drafts(translator: Translator, path: Path, origin: Origin, findings: Findings) -> Iterator[Draft]:
+def _drafts(
+    translator: Translator, path: Path, origin: Origin, findings: Findings, progress: Progress
+) -> Iterator[Draft]:
     assert isinstance(translator, Streaming)
-    return translator.stream(_chunks(path), origin, findings)
+    return translator.stream(_chunks(path, progress), origin, findings)
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _chunks(path: Path, progress: Progress = _untold) -> Iterator[bytes]:
+    done = 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk
+            done += len(chunk)
+            progress(done)

@@ -10,10 +10,8 @@ import contextlib
 import functools
 import hashlib
 import itertools
-import json
 import os
 import random
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +25,9 @@ from adapters import codelists, large, profile
 from adapters.answers import Answers
 from adapters.document import Document, Origin
 from adapters.folder import WHOLE_PREFIX, Folders, safe_name, write_whole
-from adapters.formats import by_name, recognise
-from adapters.translator import Streaming, Translator, messages
+from adapters.formats import by_name, documents_in, read_all
+from adapters.notes import Notes
+from adapters.translator import Streaming, Translator
 from adapters.watch import Watch
 from broker.client import Client, Received
 from broker.keys import SigningKey
@@ -37,7 +36,6 @@ from broker.names import LANES
 from broker.settings import Adapter, Settings
 from broker.signatures import sign_message
 from schemas import Message, ReceiptMessage
-from schemas.base import rfc3339
 from schemas.envelope import family_of
 from schemas.errors import ConfigError, Fault, InvalidMessage, PublishNacked, TranslationError
 from schemas.view import View
@@ -51,7 +49,6 @@ _LARGE_BYTES = 1024 * 1024
 # Messages of a large document that are made, published and confirmed together.
 _TOGETHER = 200
 _PROGRESS_S = 10.0
-_LARGE_ID = re.compile(r"[0-9a-f]{32}-[0-9]+")
 _INTERNAL = (Fault("internal-error", "", "a fault of cbm's own; see the adapter's log"),)
 FALLBACK_FORMAT = "cloudevents"
 
@@ -86,10 +83,12 @@ class Runner:
         self._fallback = by_name(FALLBACK_FORMAT)
         self.folders = Folders(adapter.inbox, adapter.outbox)
         receipts = by_name(adapter.receipts) if adapter.receipts else None
+        self._notes = Notes(self.folders)
         self._answers = Answers(self.folders.outbox, receipts, acknowledges=adapter.acknowledges)
         self._stopping = asyncio.Event()
         self._nudged = asyncio.Event()
         self._large = asyncio.Semaphore(1)
+        self._unreadable: set[str] = set()
         self.watch = Watch()
 
     @property
@@ -181,6 +180,7 @@ class Runner:
                         found.append((entry.stat().st_mtime_ns, entry.name, Path(entry.path)))
                 except OSError:
                     continue
+        self._unreadable &= {path.name for _, _, path in found}
         return [path for _, _, path in sorted(found)]
 
     async def _take(self, paths: list[Path]) -> None:
@@ -204,8 +204,15 @@ class Runner:
     async def _prepare(self, path: Path) -> "Taken | None":
         """Read a document into messages; None where it is put aside, or is none yet."""
         try:
-            stat = path.stat()
-            size, settled = stat.st_size, time.time() - stat.st_mtime > _SETTLING_S
+            with path.open("rb") as file:
+                stat = os.fstat(file.fileno())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._leave(path, error)
+            return None
+        size, settled = stat.st_size, time.time() - stat.st_mtime > _SETTLING_S
+        try:
             if size <= _LARGE_BYTES:
                 return await self._read_file(path, settled)
             # What takes memory or time to read, one at a time.
@@ -246,7 +253,7 @@ class Runner:
             return None
         document = Document(content, max_bytes=self._limits.document_bytes)
         try:
-            translator, found = await asyncio.to_thread(self._read, document, path)
+            format_, found = await asyncio.to_thread(self._read, document, path)
         except TranslationError as error:
             if settled or path.name.startswith(WHOLE_PREFIX):
                 self._answer(document, path, error.faults)
@@ -256,7 +263,13 @@ class Runner:
             log.exception("message.internal_error", agency=self._adapter.agency, sha256=document.sha256)
             self._fail(path, document.sha256, _INTERNAL)
             return None
-        return Taken(path, document.sha256, translator.name, len(found), iter(found))
+        return Taken(path, document.sha256, format_, len(found), iter(found))
+
+    def _leave(self, path: Path, error: OSError) -> None:
+        """Leave a file that cannot be read where it is, told once; the others do not wait for it."""
+        if path.name not in self._unreadable:
+            self._unreadable.add(path.name)
+            log.error("document.unreadable", agency=self._adapter.agency, document=path.name, reasons=[_words(error)])
 
     async def _hand_over(self, taken: "Taken") -> None:
         """Publish what a document says, then keep it."""
@@ -294,77 +307,49 @@ class Runner:
         return found
 
     def _origin(self, sha256: str, path: Path) -> Origin:
-        first_seen = self._first_seen(sha256, path)
+        first_seen = self._notes.first_seen(sha256, path.name)
         return Origin(self._adapter.agency, first_seen, self._zone, self._profile, self._codes)
 
-    def _read(self, document: Document, path: Path) -> tuple[Translator, list[Message]]:
-        translator, _ = recognise(document, among=self._reads)
-        found = messages(translator, document, self._origin(document.sha256, path))
-        if self._key is not None:
-            try:
-                found = [sign_message(one, self._key, by_field=self._adapter.sign_by_field) for one in found]
-            except InvalidMessage as error:
-                raise TranslationError(error.faults) from None
-        for message in found:
-            if (size := len(message.to_bytes())) > self._limits.message_bytes:
-                text = f"its message would have {size} bytes; a message has at most {self._limits.message_bytes}"
-                raise TranslationError([Fault("too-large", "", text)])
-        for message in found:
-            self._note_sent(message, path, document.sha256)
-        self._answer(document, path, ())
-        return translator, found
+    def _read(self, document: Document, path: Path) -> tuple[str, list[Message]]:
+        """Read a document, or those in an e-mail, into messages; (the first one's format, the messages)."""
+        parts = documents_in(document, among=self._reads)
+        found: list[Message] = []
+        for part, read in zip(parts, read_all(parts, lambda one: self._origin(one.sha256, path)), strict=True):
+            made = self._signed(read)
+            for message in made:
+                if (size := len(message.to_bytes())) > self._limits.message_bytes:
+                    text = f"its message would have {size} bytes; a message has at most {self._limits.message_bytes}"
+                    raise TranslationError([Fault("too-large", part.place, text)])
+            name = f"{path.name}.{part.place.replace(' ', '-')}" if part.place else path.name
+            for message in made:
+                self._notes.sent(message, name, part.document.sha256)
+            if part.document is not document:
+                self._notes.keep_part(part.document.content, part.document.sha256)
+            self._answer(part.document, path, ())
+            found += made
+        return parts[0].translator.name, found
+
+    def _signed(self, found: list[Message]) -> list[Message]:
+        if self._key is None:
+            return found
+        try:
+            return [sign_message(one, self._key, by_field=self._adapter.sign_by_field) for one in found]
+        except InvalidMessage as error:
+            raise TranslationError(error.faults) from None
 
     def _answer(self, document: Document, path: Path, faults: Sequence[Fault]) -> None:
-        received = self._first_seen(document.sha256, path).astimezone(UTC)
+        received = self._notes.first_seen(document.sha256, path.name).astimezone(UTC)
         self._answers.to_document(document, faults, received, self._profile)
 
-    def _first_seen(self, sha256: str, path: Path) -> datetime:
-        """When these bytes were first seen, written down before anything is published.
-
-        A document read again after a crash must make the same messages to the last byte.
-        """
-        folder = self._kept_folder(sha256)
-        note = folder / "note.json"
-        try:
-            return datetime.fromisoformat(json.loads(note.read_text())["received"])
-        except (FileNotFoundError, ValueError, KeyError):
-            received = datetime.now(UTC).replace(microsecond=0)
-            folder.mkdir(parents=True, exist_ok=True)
-            write_whole(note, json.dumps({"received": rfc3339(received), "name": path.name}).encode())
-            return received
-
-    def _kept_folder(self, sha256: str) -> Path:
-        return self.folders.kept / sha256[:2] / sha256
-
     def _keep(self, path: Path, sha256: str) -> None:
-        path.replace(self._kept_folder(sha256) / ("document" + path.suffix[:16]))
+        self._notes.keep(path, sha256)
         log.info("document.kept", agency=self._adapter.agency, document=path.name, sha256=sha256)
 
     def _fail(self, path: Path, sha256: str | None, faults: Sequence[Fault]) -> None:
-        """Put a document aside, its reason first, so that none lies there unexplained."""
-        name = path.name
-        if (self.folders.failed / name).exists():
-            name = f"{path.stem}.{time.time_ns()}{path.suffix}"
-        reason = {
-            "document": path.name,
-            "sha256": sha256,
-            "faults": [fault.as_json() for fault in faults],
-        }
-        write_whole(self.folders.failed / f"{name}.reason.json", json.dumps(reason, indent=1).encode() + b"\n")
-        path.replace(self.folders.failed / name)
+        self._notes.put_aside(path, sha256, faults)
         self.watch.failed(path.name, sha256 or "", faults)
         codes = [fault.code for fault in faults]
         log.warning("document.failed", agency=self._adapter.agency, document=path.name, faults=codes)
-
-    def _note_sent(self, message: Message, path: Path, sha256: str) -> None:
-        note = {
-            "document": path.name,
-            "sha256": sha256,
-            "id": message.id,
-            "type": message.type,
-            "subject": message.subject,
-        }
-        write_whole(self.folders.sent / f"{safe_name(message.id)}.json", json.dumps(note).encode())
 
     async def _receipts(self) -> None:
         async for received in self._client.inbox("receipt"):
@@ -375,7 +360,6 @@ class Runner:
                     self.watch.settled(received.message.data)
 
     def _settle_receipt(self, received: Received) -> None:
-        """Put a receipt beside the others; what was not accepted also goes to `failed/`, with its document."""
         try:
             message = received.message
         except InvalidMessage:
@@ -395,30 +379,7 @@ class Runner:
             traceparent=message.traceparent,
             faults=[fault.code for fault in receipt.faults or ()],
         )
-        if _LARGE_ID.fullmatch(receipt.of.id) and receipt.disposition in ("accepted", "duplicate"):
-            # A file for each would be a hundred thousand; the ledger has them all.
-            line = json.dumps({"id": receipt.of.id, "disposition": receipt.disposition}) + "\n"
-            with (self.folders.receipts / f"{receipt.of.id[:32]}.ndjson").open("a") as file:
-                file.write(line)
-            return
-        note_path = self.folders.sent / f"{safe_name(receipt.of.id)}.json"
-        try:
-            note = json.loads(note_path.read_text())
-        except (FileNotFoundError, ValueError):
-            note = {"id": receipt.of.id}
-        full = note | {"receipt": receipt.model_dump(mode="json", exclude_none=True)}
-        content = json.dumps(full, indent=1).encode() + b"\n"
-        name = f"{safe_name(note.get('document', 'message'))}.{safe_name(receipt.of.id)}.{receipt.disposition}.json"
-        write_whole(self.folders.receipts / name, content)
-        if receipt.disposition not in ("accepted", "duplicate") and "sha256" in note:
-            self._copy_to_failed(note, content)
-        note_path.unlink(missing_ok=True)
-
-    def _copy_to_failed(self, note: dict[str, Any], reason: bytes) -> None:
-        folder = self.folders.kept / note["sha256"][:2] / note["sha256"]
-        for kept in folder.glob("document*"):
-            write_whole(self.folders.failed / f"{note['document']}.reason.json", reason)
-            write_whole(self.folders.failed / note["document"], kept.read_bytes())
+        self._notes.settled(receipt)
 
     async def _receive(self, kind: str) -> None:
         async for received in self._client.inbox(kind):

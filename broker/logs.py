@@ -36,6 +36,7 @@ EVENTS: Mapping[str, str] = {
     "codes.applied": "Code lists were imported anew, and an adapter holds codes against them from now on.",
     "config.invalid": "cbm.toml or a CBM_ variable is wrong.",
     "consumer.cancelled": "RabbitMQ cancelled a consumer; it is opened again.",
+    "document.unreadable": "A file in the inbox cannot be opened; it stays there, and the others do not wait for it.",
     "document.failed": "A document could not be taken; it lies in `failed/` with its reason.",
     "document.kept": "A document's messages are confirmed; the document is kept under its fingerprint.",
     "document.progress": "Of a large document `done` of `of` messages are published.",
