@@ -16,6 +16,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +28,9 @@ _MEMORY_SLACK_BYTES = 32 * 1024 * 1024
 # Instrumented code is several times slower; what is slower than this is measured again without.
 _SUSPECT_FACTOR = 3
 _SEED_BYTES = 50_000
+# What takes e-mails apart is fuzzed under this name, beside the formats.
+MAIL = "mail"
+_MAILS = 60
 
 
 class Broken(Exception):
@@ -41,16 +45,19 @@ def read(name: str, content: bytes, slack: float = 1.0) -> None:
         Exception: whatever the reader raised that is no refusal.
     """
     from adapters.document import Document, Origin
-    from adapters.formats import FORMATS
+    from adapters.formats import FORMATS, documents_in, read_all
     from adapters.translator import messages
     from schemas.errors import TranslationError
 
-    translator = FORMATS[name]
+    origin = Origin("kr.customs", datetime(2026, 1, 1, tzinfo=UTC))
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     document = Document(content)
     try:
-        translator.recognise(document)
-        messages(translator, document, Origin("kr.customs", datetime(2026, 1, 1, tzinfo=UTC)))
+        if name == MAIL:
+            read_all(documents_in(document), lambda _: origin)
+        else:
+            FORMATS[name].recognise(document)
+            messages(FORMATS[name], document, origin)
     except TranslationError as error:
         if not error.faults:
             raise Broken("refused without a reason") from error
@@ -69,6 +76,8 @@ def seeds(name: str, folders: list[Path]) -> list[bytes]:
     from adapters.translator import messages
     from schemas.errors import CbmError
 
+    if name == MAIL:
+        return mails([path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()])
     translator = FORMATS[name]
     origin = Origin("kr.customs", datetime(2026, 1, 1, tzinfo=UTC))
     found: dict[bytes, None] = {}
@@ -91,6 +100,24 @@ def seeds(name: str, folders: list[Path]) -> list[bytes]:
                 except CbmError:
                     continue
     return list(found)
+
+
+def mails(paths: list[Path]) -> list[bytes]:
+    """Return e-mails with documents in them: in the text, attached, and both."""
+    found = []
+    for number, path in enumerate(path for path in paths if path.stat().st_size < _SEED_BYTES // 4):
+        made = EmailMessage()
+        made["From"], made["Date"] = "desk@line.example", "Sun, 01 Mar 2026 09:15:00 +0900"
+        content = path.read_bytes()
+        made.set_content(content.decode(errors="replace") if number % 3 == 0 else "please find it attached")
+        if number % 3:
+            made.add_attachment(content, maintype="application", subtype="octet-stream", filename=path.name)
+        if number % 3 == 2:
+            made.add_attachment(content.decode(errors="replace"), subtype="xml")
+        found.append(made.as_bytes())
+        if len(found) == _MAILS:
+            break
+    return found
 
 
 def words(documents: list[bytes]) -> set[bytes]:
@@ -162,7 +189,7 @@ def child(name: str, arguments: list[str]) -> None:
     with atheris.instrument_imports(include=["adapters", "schemas"]):
         from adapters import formats
 
-        assert formats.FORMATS[name].can_read
+        assert name == MAIL or formats.FORMATS[name].can_read
     atheris.Setup([sys.argv[0], *arguments], lambda content: read(name, content, _SUSPECT_FACTOR))
     atheris.Fuzz()
 
@@ -179,7 +206,7 @@ def main() -> int:
     options = parser.parse_args()
     from adapters.formats import FORMATS
 
-    names = options.formats or sorted(name for name, one in FORMATS.items() if one.can_read)
+    names = options.formats or [*sorted(name for name, one in FORMATS.items() if one.can_read), MAIL]
     if options.replay:
         for name in names:
             began = time.process_time()
