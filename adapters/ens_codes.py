@@ -74,7 +74,7 @@ def codes_of(profile: Profile) -> Codes:
 
     modes = profile.table(FAMILY, "mode")
     return Codes(
-        modes={code: Mode(one.get("mode", ""), one.get("means", "name")) for code, one in modes.items()},
+        modes={code: Mode(one["mode"], one["means"]) for code, one in modes.items()},
         circumstances=words("circumstance"),
         packages=words("package"),
         mentions=words("mention"),

@@ -37,18 +37,6 @@ EVENT_WORDS = {
 }
 WORD_BY_TYPE = {type_: word for word, type_ in EVENT_WORDS.items()}
 
-# UNTDID 1001: contracts of carriage and what lists the cargo under them.
-TRANSPORT_DOCUMENTS = frozenset(
-    """
-    703 704 705 706 707 708 709 710 711 712 713 714 715 716 720 721 722 730 740 741 743 744 750 760 761 763 765
-    766 785 787 789
-    """.split()  # noqa: SIM905 (codes read better in a row)
-)
-# Commercial papers, which are no permission to anything: packing lists, invoices.
-COMMERCIAL_DOCUMENTS = frozenset("271 325 326 331 380 383 384 385 386 388 389 393 395 935".split())  # noqa: SIM905
-# Authorisations of a trader, the same on all of its declarations: they tell no consignment from another.
-AUTHORISATIONS = frozenset({*(f"C{n}" for n in range(500, 530)), "C019", "C600", "C601", "C604", "C626", "C627", "C676",
-                            "C990", "D019", "N990"})  # fmt: skip
 # Classification/IdentificationTypeCode (WCO 337): the tariff number, and the digits that lengthen it.
 TARIFF = frozenset({"TSP", "HS"})
 TARIFF_SUFFIX = frozenset({"TRC"})

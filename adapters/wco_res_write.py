@@ -60,7 +60,7 @@ def write_response(message: Message, profile: Profile) -> bytes:
     add(root, METADATA, "ResponsibleCountryCode", message.source[:2].upper())
     authority = body.decision.authority if body.decision and body.decision.authority else message.source
     add(root, METADATA, "ResponsibleAgencyName", one_line(authority) or message.source)
-    _response(root, message, body, code, outcome, known)
+    _response(root, message, body, code, outcome, profile)
     written: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     return written
 
@@ -73,8 +73,9 @@ def _function_code(type_: str, outcome: str, known: Responses) -> str:
 
 
 def _response(
-    root: Element, message: ShipmentMessage, body: Shipment, code: str, outcome: str, known: Responses
+    root: Element, message: ShipmentMessage, body: Shipment, code: str, outcome: str, profile: Profile
 ) -> None:
+    known = responses_of(profile)
     response = add(root, RES, "Response")
     add(response, RES, "FunctionCode", code)
     # The response's own reference, so that its receiver knows a repetition: the message's id, which no
@@ -103,7 +104,7 @@ def _response(
             add(information, RES, "StatementDescription", line)
             add(information, RES, "StatementTypeCode", _REMARK)
     _status(response, body, code, status[1] if status[0] == code else "")
-    write_data(response, body, _header(response, body, code))
+    write_data(response, body, _header(response, body, code), profile)
 
 
 def _lines(body: Shipment) -> list[str]:

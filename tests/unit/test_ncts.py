@@ -307,6 +307,18 @@ def test_a_nations_profile_says_what_its_codes_mean() -> None:
     assert read_one(content).type == "shipment.selected-for-inspection"
 
 
+def test_a_nation_says_itself_what_its_documents_and_vehicles_are() -> None:
+    trailer = ("<typeOfIdentification>31<", "<typeOfIdentification>55<")
+    content = changed(DECLARATION, ("<type>N851</type>", "<type>K851</type>"), trailer)
+    kinds = {"ncts": {"document": {"K851": "certificate"}, "land-vehicle": {"55": "trailer"}}}
+    nation = Profile("ch", "a nation", "1", NEUTRAL, kinds)
+    plain = read_one(content)
+    own = read_one(content, ORIGIN.__class__(ORIGIN.agency, ORIGIN.received, ORIGIN.zone, nation))
+    told = [{(i.scheme, i.value) for i in one.data.identifiers} for one in (plain, own)]
+    assert told[1] - told[0] == {("certificate", "PC-1"), ("equipment", "AB-123-CD")}
+    assert told[0] - told[1] == {("other", "PC-1")}
+
+
 @pytest.mark.parametrize("event", ["held", "selected-for-scan"])
 def test_a_control_that_no_code_tells_goes_out_in_words_and_comes_back(event: str) -> None:
     message = altered(read_one(ANSWERS["CC060C"][0]), type=f"shipment.{event}",

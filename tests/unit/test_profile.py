@@ -78,6 +78,20 @@ def test_a_slip_of_the_pen_is_told_when_the_profile_is_read_and_not_by_a_documen
     ]
 
 
+def test_a_part_of_a_meaning_that_is_missing_and_a_rule_that_there_is_none_of_are_slips_too(tmp_path: Path) -> None:
+    ens = '[intervention]\nA1 = { event = "shipment.held" }\n[rule]\nitem-number = "R7"\n[number]\nmass-zeroes = "1"\n'
+    ncts = '[notification]\n"7" = { event = "shipment.held", outcome = "control" }\n'
+    folder = profile(tmp_path / "kr", 'title = "K"\nversion = "1"\nextends = "uk"\n', ens=ens, ncts=ncts)
+    with pytest.raises(ConfigError) as raised:
+        read_profile(folder)
+    assert [(fault.code, fault.pointer) for fault in raised.value.faults] == [
+        ("meaning", "kr/ens.toml:intervention.A1"),
+        ("unknown-code", "kr/ens.toml:rule.item-number"),
+        ("unknown-code", "kr/ens.toml:number.mass-zeroes"),
+    ]
+    assert "item-numbers" in raised.value.faults[1].detail
+
+
 def test_a_nations_own_response_codes_are_read_and_written(tmp_path: Path) -> None:
     text = '[response]\n"44" = { type = "shipment.released", outcome = "let-go" }\n'
     folder = profile(tmp_path / "kr", 'title = "K"\nversion = "1"\nextends = "neutral"\n', wco=text)
