@@ -17,7 +17,6 @@ from adapters.document import (
     Findings,
     Identifiers,
     Origin,
-    local_name,
     namespace,
     place_of,
     read_time,
@@ -26,7 +25,7 @@ from adapters.ens_check import check_message, messages_of
 from adapters.ens_codes import FAMILY, SHIP, codes_of
 from adapters.ens_group import Group, IcsMessage
 from adapters.ens_reason import facts, interventions, joined, rejection
-from adapters.ens_structures import NAMESPACE_PREFIX, STRUCTURES, TRADERS
+from adapters.ens_structures import NAMESPACE_PREFIX, STRUCTURES, TRADERS, Trader
 from adapters.ens_write import write_answer
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
@@ -280,20 +279,19 @@ class _Reader:
         return Means(scheme={7: "imo", 8: "eni"}.get(digits, "name"), value=identity[:512])
 
     def _parties(self) -> list[Party]:
-        parents = (self.root, *(item.element for item in self.items))
-        groups = [group for parent in parents for group in parent if local_name(group) in TRADERS]
-        parties = [party for group in groups if (party := self._party(group)) is not None]
+        parents: tuple[Group, ...] = (self.message, *self.items)
+        told = ((name, group) for parent in parents for name in TRADERS for group in parent.groups(name))
+        parties = [party for name, group in told if (party := self._party(TRADERS[name], group)) is not None]
         # An answer that names no declarant says by its recipient alone whose declaration it is about.
         recipient = _short(self.message.value("MesRecMES6"))
         if self.kind.outcome is not None and recipient is not None and not any(p.role == "declarant" for p in parties):
             parties.append(Party(role="recipient", id=recipient))
         return list(dict.fromkeys(parties))
 
-    def _party(self, element: Element) -> Party | None:
-        trader, group = TRADERS[local_name(element)], Group(element)
+    def _party(self, trader: Trader, group: Group) -> Party | None:
         name, street, postcode, city, country = map(group.value, trader.address)
         if country is not None and not is_country(country):
-            self.findings.warn_at("country", element, "the country is no ISO 3166-1 code, and is left out")
+            self.findings.warn_at("country", group.element, "the country is no ISO 3166-1 code, and is left out")
             country = None
         found = present(
             name=_short(name), id=_short(group.value(trader.tin)), country=country,

@@ -107,15 +107,19 @@ def _broken_rules(d: Declaration, rules: _Rules) -> Iterator[Fault]:
     yield from _ask(d, rules, MESSAGE, d.root)
     items = iter(d.items)
     for element in d.root.root:
-        name = local_name(element)
-        yield from _faults_of_group(d, rules, name, next(items) if name == ITEM else element)
-        for part in element if name == ITEM else ():
-            yield from _faults_of_group(d, rules, local_name(part), part)
+        if element.tag != ITEM:
+            yield from _faults_of_group(d, rules, element)
+            continue
+        yield from _ask(d, rules, ITEM, next(items))
+        for part in element:
+            yield from _faults_of_group(d, rules, part)
 
 
-def _faults_of_group(d: Declaration, rules: _Rules, name: str, found: Group | Element) -> Iterator[Fault]:
+def _faults_of_group(d: Declaration, rules: _Rules, element: Element) -> Iterator[Fault]:
+    # The form holds, so that elements are of no name space.
+    name = element.tag
     if name in rules.of or name in TRADERS:
-        group = found if isinstance(found, Group) else Group(found)
+        group = Group(element)
         yield from _ask(d, rules, name, group)
         if name in TRADERS:
             yield from _address_faults(rules, name, group)

@@ -20,8 +20,10 @@ from schemas.errors import Fault
 
 _LINE = re.compile(r"(?P<indent> *)(?P<name>\w+)(?P<times>\?|\+|\*\d*)?(?: (?P<form>\S+))?")
 _INSTANCE = "{http://www.w3.org/2001/XMLSchema-instance}"
-_STRAY = etree.XPath("boolean(text()[normalize-space()])")
+# What is rare is looked for at once, and told place by place only where a message has it.
 _NAMESPACED = etree.XPath("(descendant::*[namespace-uri()])[1]")
+_ATTRIBUTED = etree.XPath("boolean(descendant-or-self::*[@*])")
+_MIXED = etree.XPath("boolean(descendant-or-self::*[*][text()[normalize-space()]])")
 
 
 @dataclass(frozen=True)
@@ -112,18 +114,18 @@ def faults_of_form(message: Element) -> Iterator[Fault]:
     found: Any = _NAMESPACED(message)
     for inner in found:
         yield Fault("ens-namespace", place_of(inner), "elements below the root have no namespace")
+    if _ATTRIBUTED(message):
+        yield from _faults_of_attributes(message)
+    if _MIXED(message):
+        yield from _faults_of_mixture(message)
     yield from _check_group(message, structure(name))
 
 
 def _check_group(group: Element, whole: Part) -> Iterator[Fault]:
-    if group.attrib:
-        yield from _faults_of_attributes(group)
-    if _STRAY(group):
-        yield Fault("ens-unexpected", place_of(group), "text stands between the elements of a group")
     counts: dict[str, int] = {}
     reached = 0
     for element in group:
-        name = local_name(element)
+        name = element.tag if element.tag in whole.by_name else local_name(element)
         index, part = whole.by_name.get(name, (0, None))
         if part is None:
             yield Fault("ens-unexpected", place_of(element), "the schema knows no such element here")
@@ -131,26 +133,29 @@ def _check_group(group: Element, whole: Part) -> Iterator[Fault]:
         if index < reached:
             yield Fault("ens-order", place_of(element), "this element stands after others that it has to precede")
         reached = index
-        counts[name] = counts.get(name, 0) + 1
-        if part.high is not None and counts[name] == part.high + 1:
+        counts[name] = count = counts.get(name, 0) + 1
+        if part.high is not None and count == part.high + 1:
             yield Fault("ens-repeats", place_of(element), f"this element stands here at most {part.high} times")
         if part.form is None:
             yield from _check_group(element, part)
-        elif element.attrib or len(element) or not has_form(part.form, element.text):
-            yield from _faults_of_text(element, part.form)
+        elif len(element):
+            yield Fault("ens-unexpected", place_of(element), "this element holds text only")
+        elif not has_form(part.form, element.text):
+            yield Fault("ens-form", place_of(element), f"the text is not {FORMS[part.form][1]}")
+    if not len(group) and collapsed(group.text):
+        yield Fault("ens-unexpected", place_of(group), "text stands where the elements of a group should")
     for part in whole.needed:
         if counts.get(part.name, 0) < part.low:
             yield Fault("ens-missing", place_of(group), f"{part.name} is required")
 
 
-def _faults_of_attributes(element: Element) -> Iterator[Fault]:
-    if any(not str(name).startswith(_INSTANCE) for name in element.attrib):
-        yield Fault("ens-unexpected", place_of(element), "the schema knows no attributes")
+def _faults_of_attributes(message: Element) -> Iterator[Fault]:
+    for element in message.iter():
+        if any(not str(name).startswith(_INSTANCE) for name in element.attrib):
+            yield Fault("ens-unexpected", place_of(element), "the schema knows no attributes")
 
 
-def _faults_of_text(element: Element, form: str) -> Iterator[Fault]:
-    yield from _faults_of_attributes(element)
-    if len(element):
-        yield Fault("ens-unexpected", place_of(element), "this element holds text only")
-    elif not has_form(form, element.text):
-        yield Fault("ens-form", place_of(element), f"the text is not {FORMS[form][1]}")
+def _faults_of_mixture(message: Element) -> Iterator[Fault]:
+    for element in message.iter():
+        if len(element) and (collapsed(element.text) or any(collapsed(inner.tail) for inner in element)):
+            yield Fault("ens-unexpected", place_of(element), "text stands between the elements of a group")

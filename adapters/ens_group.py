@@ -11,14 +11,15 @@ from adapters.ens_structures import NAMES
 
 ITEM = "GOOITEGDS"
 _BLANKS = " \t\r\n"
-_UNEVEN = re.compile(r"[\t\r\n]|  ")
 _RUN = re.compile(r"[ \t\r\n]+")
 
 
 def collapsed(text: str | None) -> str:
     """Return text with blanks as XML Schema's token has them: collapsed, and none at the ends."""
-    trimmed = text.strip(_BLANKS) if text else ""
-    return _RUN.sub(" ", trimmed) if _UNEVEN.search(trimmed) else trimmed
+    if not text:
+        return ""
+    # Of ASCII, XML has no other blanks than these.
+    return " ".join(text.split()) if text.isascii() else _RUN.sub(" ", text.strip(_BLANKS))
 
 
 class Group:

@@ -285,6 +285,15 @@ def test_what_is_wrong_with_the_form_is_told_and_read_and_no_rule_is_asked(edit:
     assert code in warnings(content)
 
 
+def test_text_where_a_group_should_be_and_elements_where_a_text_should_are_told_once_each() -> None:
+    country = "<CouOfRouCodITI1>TH</CouOfRouCodITI1>"
+    assert numbers(changed((country, "TH"))) == ["ens-missing", "ens-unexpected"]
+    assert numbers(changed((country, "<CouOfRouCodITI1><TH/></CouOfRouCodITI1>"))) == ["ens-unexpected"]
+    assert numbers(changed((country, '<CouOfRouCodITI1 of="TH">TH</CouOfRouCodITI1>'))) == ["ens-unexpected"]
+    instance = 'xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="false"'
+    assert numbers(changed((country, f"<CouOfRouCodITI1 {instance}>TH</CouOfRouCodITI1>"))) == []
+
+
 @pytest.mark.parametrize(
     ("form", "good", "bad"),
     [
