@@ -72,6 +72,8 @@ class Responses:
     """(Code, status) -> outcome."""
     statuses: Mapping[str, tuple[str, str]]
     """Outcome -> (code, status)."""
+    moments: Mapping[str, str]
+    """Code -> which time says when it happened; none: that from which it holds."""
     by_event: Mapping[tuple[str, str], str]
     by_type: Mapping[str, str]
 
@@ -79,7 +81,8 @@ class Responses:
 @functools.lru_cache(maxsize=16)
 def responses_of(profile: Profile) -> Responses:
     """Return a profile's codes of responses."""
-    events = {code: (one["type"], one["outcome"]) for code, one in profile.table(FAMILY, "response").items()}
+    table = profile.table(FAMILY, "response")
+    events = {code: (one["type"], one["outcome"]) for code, one in table.items()}
     outcomes = {}
     for key, outcome in profile.table(FAMILY, "response-status").items():
         code, _, status = key.partition("/")
@@ -88,6 +91,7 @@ def responses_of(profile: Profile) -> Responses:
         events=events,
         outcomes=outcomes,
         statuses={outcome: pair for pair, outcome in outcomes.items()},
+        moments={code: one["moment"] for code, one in table.items() if "moment" in one},
         by_event={pair: code for code, pair in events.items()},
         by_type=profile.table(FAMILY, "response-function"),
     )

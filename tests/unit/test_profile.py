@@ -109,6 +109,29 @@ def test_a_nations_own_response_codes_are_read_and_written(tmp_path: Path) -> No
         messages(translator, Document(written), Origin("kr.customs", origin.received))
 
 
+def test_a_nation_says_which_time_tells_when_it_happened(tmp_path: Path) -> None:
+    row = '"{}" = {{ type = "shipment.{}", outcome = "{}", moment = "{}" }}\n'
+    text = (
+        "[response]\n"
+        + row.format("44", "released", "let-go", "release")
+        + row.format("45", "rejected", "thrown-out", "rejection")
+    )
+    own = read_profile(profile(tmp_path / "kr", 'title = "K"\nversion = "1"\nextends = "neutral"\n', wco=text))
+    translator, origin = by_name("wco-res"), Origin("kr.customs", datetime(2026, 1, 1, tzinfo=UTC), profile=own)
+    for type_, outcome, field in (
+        ("shipment.released", "let-go", b"<ReleaseDateTime>"),
+        ("shipment.rejected", "thrown-out", b"<RejectionDateTime>"),
+    ):
+        decided = {"authority": "kr.customs", "outcome": outcome, "reason": "so"}
+        event = shipment(type=type_, subject="S1", data={"decision": decided, **IDENTIFIED})
+        written = translator.write(parse(as_bytes(event)), own)
+        assert field in written
+        assert b"EffectiveDateTime" not in written
+        assert (b"<Error>" in written) == (type_ == "shipment.rejected")
+        (message,) = messages(translator, Document(written), origin)
+        assert message.data.occurred == parse(as_bytes(event)).data.occurred  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("other", ["kr", "jp", "nowhere"])
 def test_a_circle_of_profiles_and_an_unknown_one_are_refused(tmp_path: Path, other: str) -> None:
     folder = profile(tmp_path / "kr", f'title = "Korea"\nversion = "1"\nextends = "{other}"\n')
