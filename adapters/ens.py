@@ -17,33 +17,16 @@ from adapters.document import (
     Findings,
     Identifiers,
     Origin,
-    child,
-    children,
-    local_name,
     namespace,
     place_of,
     read_time,
 )
 from adapters.ens_check import check_message, messages_of
-from adapters.ens_codes import (
-    AIR,
-    CERTIFICATES,
-    FERRY,
-    MODES,
-    NAMESPACE_PREFIX,
-    RAIL,
-    ROAD,
-    SEA,
-    SHIP,
-    STRUCTURES,
-    TRADERS,
-    TRANSPORT_DOCUMENTS,
-    UNPACKED,
-    document_type,
-)  # fmt: skip
+from adapters.ens_codes import FAMILY, SHIP, codes_of
+from adapters.ens_group import Group, IcsMessage
 from adapters.ens_reason import facts, interventions, joined, rejection
-from adapters.ens_rules import value
-from adapters.ens_write import FAMILY, write_answer
+from adapters.ens_structures import NAMESPACE_PREFIX, STRUCTURES, TRADERS, Trader
+from adapters.ens_write import write_answer
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
 from schemas import Message, Shipment
@@ -135,14 +118,16 @@ class _Reader:
     """One ICS message on its way into drafts."""
 
     def __init__(self, message: Element, origin: Origin, findings: Findings) -> None:
+        self.message = IcsMessage(message)
         self.root = message
         self.origin = origin
         self.findings = findings
-        self.kind = _KINDS[local_name(message)]
-        self.header = child(message, "HEAHEA")
-        self.items: list[Element] = children(message, "GOOITEGDS")
+        self.kind = _KINDS[self.message.name]
+        self.header = self.message.header
+        self.items = self.message.items
         self.identifiers = Identifiers()
-        self.mode = self._head("TraModAtBorHEA76")
+        self.codes = codes_of(origin.profile)
+        self.mode = self.codes.mode(self.header.value("TraModAtBorHEA76"))
 
     def drafts(self) -> list[Draft]:
         """Return the drafts; what makes the message illegible is among the findings' faults instead."""
@@ -165,10 +150,10 @@ class _Reader:
         )  # fmt: skip
         goods = [self._goods(item) for item in self.items]
         attributes = present(
-            correlationid=_cut(value(self.root, "CorIdeMES25"), 256),
-            test=True if value(self.root, "TesIndMES18") == "1" else None,
+            correlationid=_cut(self.message.value("CorIdeMES25"), 256),
+            test=True if self.message.value("TesIndMES18") == "1" else None,
         )
-        for fault in check_message(self.root, MAX_WARNINGS - len(self.findings.warnings)):
+        for fault in check_message(self.message, self.origin.profile, MAX_WARNINGS - len(self.findings.warnings)):
             self.findings.warn(fault.code, fault.pointer, fault.detail)
         drafts: list[Draft] = []
         for event, decision in self._decisions():
@@ -180,44 +165,40 @@ class _Reader:
 
     def _judge(self) -> None:
         """Find what leaves nothing to read, or two things that cannot both be true."""
-        if self.header is None:
+        if self.header.element is None:
             self.findings.fault("missing", place_of(self.root), "the header, HEAHEA, is not there")
         if len(self.items) > MAX_ITEMS:
             self.findings.fault("too-many-items", place_of(self.root), f"more than {MAX_ITEMS} goods items")
-        if len(headers := children(self.root, "HEAHEA")) > 1:
+        if len(headers := self.message.fields("HEAHEA")) > 1:
             self.findings.fault("contradictory", place_of(headers[1]), "a second header: which one holds is not told")
         for name in ("RefNumHEA4", "DocNumHEA5", "ComRefNumHEA"):
-            told = children(self.header, name) if self.header is not None else []
+            told = self.header.fields(name)
             if len({normal_identifier(field.text or "") for field in told}) > 1:
                 self.findings.fault("contradictory", place_of(told[1]), "a second reference, other than the first")
-        kind = value(self.root, "MesTypMES20")
-        if kind is not None and kind != local_name(self.root):
-            place = child(self.root, "MesTypMES20")
+        kind = self.message.value("MesTypMES20")
+        if kind is not None and kind != self.message.name:
+            place = self.message.field("MesTypMES20")
             self.findings.warn_at("message-type", place, "the message type is not that of the root, which holds")
-
-    def _head(self, name: str) -> str | None:
-        return value(self.header, name) if self.header is not None else None
 
     # References.
 
     def _gather_identifiers(self) -> None:
         add = self.identifiers.add
-        declarant = value(child(self.root, "PERLODSUMDEC"), "TINPLD1")
-        add("ucr", self._head("ComRefNumHEA"))
-        add("mrn", self._head("DocNumHEA5"))
-        add("lrn", self._head("RefNumHEA4"), declarant)
+        declarant = self.message.group("PERLODSUMDEC").value("TINPLD1")
+        add("ucr", self.header.value("ComRefNumHEA"))
+        add("mrn", self.header.value("DocNumHEA5"))
+        add("lrn", self.header.value("RefNumHEA4"), declarant)
         for item in self.items:
-            add("ucr", value(item, "ComRefNumGIM1"))
-            for produced in children(item, "PRODOCDC2"):
-                add(_scheme(value(produced, "DocTypDC21") or ""), value(produced, "DocRefDC23"))
-            for container in children(item, "CONNR2"):
-                self._add_container(child(container, "ConNumNR21"))
-            for means in children(item, "IDEMEATRAGI970"):
+            add("ucr", item.value("ComRefNumGIM1"))
+            for produced in item.groups("PRODOCDC2"):
+                add(self.codes.document(produced.value("DocTypDC21") or ""), produced.value("DocRefDC23"))
+            for container in item.groups("CONNR2"):
+                self._add_container(container.field("ConNumNR21"))
+            for means in item.groups("IDEMEATRAGI970"):
                 # By rail and road these are wagons and vehicles; of ships and aircraft they name the conveyance.
-                on_land = self.mode in {RAIL, ROAD, *FERRY}
-                add("equipment" if on_land else "other", value(means, "IdeMeaTraGIMEATRA971"))
-        for seal in children(self.root, "SEAID529"):
-            add("seal", value(seal, "SeaIdSEAID530"))
+                add("equipment" if self.mode.is_on_land else "other", means.value("IdeMeaTraGIMEATRA971"))
+        for seal in self.message.groups("SEAID529"):
+            add("seal", seal.value("SeaIdSEAID530"))
 
     def _add_container(self, field: Element | None) -> None:
         number = equipment_number(field.text or "") if field is not None else ""
@@ -231,10 +212,10 @@ class _Reader:
 
     def _moments(self) -> tuple[datetime, datetime, bool | None]:
         """When the message was prepared, when its event happened, and whether a zone had to be assumed."""
-        prepared, time = value(self.root, "DatOfPreMES9"), value(self.root, "TimOfPreMES10")
+        prepared, time = self.message.value("DatOfPreMES9"), self.message.value("TimOfPreMES10")
         century = "20" if prepared is not None and len(prepared) == 6 else ""
         issued = self._time(f"{century}{prepared}{time or ''}", "DatOfPreMES9") if prepared else None
-        told = self._head(self.kind.moment)
+        told = self.header.value(self.kind.moment)
         occurred = self._time(told, self.kind.moment) if told else None
         first, second = issued or occurred, occurred or issued
         if first is None or second is None:
@@ -253,11 +234,11 @@ class _Reader:
 
     def _place(self) -> Place | None:
         """The place of unloading, at the office of first entry."""
-        told = child(self.header, "PlaUnlGOOITE334")
+        told = self.header.field("PlaUnlGOOITE334")
         if told is None:
-            places = [found for item in self.items if (found := child(item, "PlaUnlGOOITE333")) is not None]
+            places = [found for item in self.items if (found := item.field("PlaUnlGOOITE333")) is not None]
             told = places[0] if len({normal_identifier(place.text or "") for place in places}) == 1 else None
-        office = value(child(self.root, "CUSOFFFENT730"), "RefNumCUSOFFFENT731")
+        office = self.message.group("CUSOFFFENT730").value("RefNumCUSOFFFENT731")
         fields: dict[str, Any] = {"facility": _short(office)}
         name = " ".join((told.text or "").split()) if told is not None else ""
         code = name.upper()
@@ -274,77 +255,79 @@ class _Reader:
         return Place(**found) if found else None
 
     def _transport(self) -> Transport | None:
-        carrier = child(self.root, "TRACARENT601")
+        carrier = self.message.group("TRACARENT601")
         names = TRADERS["TRACARENT601"]
         found = present(
-            mode=self._rec19_mode(),
+            mode=self.mode.rec19 or None,
             means=self._means(),
-            voyage=_short(self._head("ConRefNumHEA")),
-            carrier=_short(value(carrier, names.tin) or value(carrier, names.address[0])),
+            voyage=_short(self.header.value("ConRefNumHEA")),
+            carrier=_short(carrier.value(names.tin) or carrier.value(names.address[0])),
         )
         return Transport(**found) if found else None
 
-    def _rec19_mode(self) -> str | None:
-        if self.mode in FERRY:
-            return SEA
-        return self.mode if self.mode in MODES else None
-
     def _means(self) -> Means | None:
-        identity = self._head("IdeOfMeaOfTraCroHEA85")
+        identity = self.header.value("IdeOfMeaOfTraCroHEA85")
         if identity is None:
-            told = {
-                value(means, "IdeMeaTraGIMEATRA971")
-                for item in self.items
-                for means in children(item, "IDEMEATRAGI970")
-            }
+            means = (one for item in self.items for one in item.groups("IDEMEATRAGI970"))
+            told = {one.value("IdeMeaTraGIMEATRA971") for one in means}
             identity = told.pop() if len(told) == 1 else None
         if identity is None:
             return None
+        if self.mode.means != SHIP:
+            return Means(scheme=self.mode.means, value=identity[:512])
         digits = len(identity) if re.fullmatch(r"[0-9]+", identity, re.ASCII) else 0
-        by_mode = {RAIL: "wagon", ROAD: "registration", AIR: "flight"} | dict.fromkeys(FERRY, "registration")
-        ship = {7: "imo", 8: "eni"}.get(digits, "name")
-        return Means(scheme=ship if self.mode in SHIP else by_mode.get(self.mode or "", "name"), value=identity[:512])
+        return Means(scheme={7: "imo", 8: "eni"}.get(digits, "name"), value=identity[:512])
 
     def _parties(self) -> list[Party]:
-        groups = [group for parent in (self.root, *self.items) for group in parent if local_name(group) in TRADERS]
-        parties = [party for group in groups if (party := self._party(group)) is not None]
+        parents: tuple[Group, ...] = (self.message, *self.items)
+        told = ((name, group) for parent in parents for name in TRADERS for group in parent.groups(name))
+        parties = [party for name, group in told if (party := self._party(TRADERS[name], group)) is not None]
         # An answer that names no declarant says by its recipient alone whose declaration it is about.
-        recipient = _short(value(self.root, "MesRecMES6"))
+        recipient = _short(self.message.value("MesRecMES6"))
         if self.kind.outcome is not None and recipient is not None and not any(p.role == "declarant" for p in parties):
             parties.append(Party(role="recipient", id=recipient))
         return list(dict.fromkeys(parties))
 
-    def _party(self, group: Element) -> Party | None:
-        trader = TRADERS[local_name(group)]
-        name, street, postcode, city, country = (value(group, field) for field in trader.address)
+    def _party(self, trader: Trader, group: Group) -> Party | None:
+        name, street, postcode, city, country = map(group.value, trader.address)
         if country is not None and not is_country(country):
-            self.findings.warn_at("country", group, "the country is no ISO 3166-1 code, and is left out")
+            self.findings.warn_at("country", group.element, "the country is no ISO 3166-1 code, and is left out")
             country = None
         found = present(
-            name=_short(name), id=_short(value(group, trader.tin)), country=country,
+            name=_short(name), id=_short(group.value(trader.tin)), country=country,
             address=_short(", ".join(part for part in (street, postcode, city) if part)),
         )  # fmt: skip
         return Party(role=trader.role, **found) if found else None
 
-    def _goods(self, item: Element) -> Goods:
-        mass, number = value(item, "GroMasGDS46"), value(item, "IteNumGDS7")
+    def _goods(self, item: Group) -> Goods:
+        mass, number = item.value("GroMasGDS46"), item.value("IteNumGDS7")
         if mass is not None and _MASS.fullmatch(mass) is None:
-            self.findings.warn_at("mass", item, "the gross mass is no decimal number of kilograms, and is left out")
+            self.findings.warn_at("mass", item.element, "the gross mass is no decimal number of kilograms: left out")
             mass = None
-        hs, un_number = value(child(item, "COMCODGODITM"), "ComNomCMD1"), value(item, "UNDanGooCodGDI1")
+        hs, un_number = item.group("COMCODGODITM").value("ComNomCMD1"), item.value("UNDanGooCodGDI1")
         if hs is not None and re.fullmatch(r"[0-9]{2,14}", hs, re.ASCII) is None:
-            self.findings.warn_at("commodity", item, "the commodity code has other than 2 to 14 digits: left out")
+            self.findings.warn_at("commodity", item.element, "the commodity code has not 2 to 14 digits: left out")
             hs = None
         if un_number is not None and re.fullmatch(r"[0-9]{4}", un_number, re.ASCII) is None:
-            self.findings.warn_at("un-number", item, "the UN number has other than four digits: left out")
+            self.findings.warn_at("un-number", item.element, "the UN number has other than four digits: left out")
             un_number = None
         return Goods(
             **present(
                 item=int(number) if number and _COUNT.fullmatch(number) else None,
-                hs=hs, description=_cut(value(item, "GooDesGDS23"), 8192),
-                gross_mass_kg=float(mass) if mass else None, packages=_packages(item), un_number=un_number,
+                hs=hs, description=_cut(item.value("GooDesGDS23"), 8192),
+                gross_mass_kg=float(mass) if mass else None, packages=self._packages(item), un_number=un_number,
             )
         )  # fmt: skip
+
+    def _packages(self, item: Group) -> int | None:
+        """How many there are: packages, or pieces where goods are unpacked; None where none are counted."""
+        total: int | None = None
+        for package in item.groups("PACGS2"):
+            unpacked = self.codes.packages.get(package.value("KinOfPacGS23") or "") == "unpacked"
+            counted = package.value("NumOfPieGS25" if unpacked else "NumOfPacGS24")
+            if counted is not None and _COUNT.fullmatch(counted):
+                total = (total or 0) + int(counted)
+        return total if total is None or total <= 10**9 else None
 
     def _equipment(self) -> list[Equipment]:
         """The containers; the seals only where there is one container that they can be on."""
@@ -355,8 +338,8 @@ class _Reader:
     def _documents(self) -> list[Accompanying]:
         found: dict[tuple[str | None, str], Accompanying] = {}
         for item in self.items:
-            for produced in children(item, "PRODOCDC2"):
-                type_, id_ = value(produced, "DocTypDC21"), value(produced, "DocRefDC23")
+            for produced in item.groups("PRODOCDC2"):
+                type_, id_ = produced.value("DocTypDC21"), produced.value("DocRefDC23")
                 if id_ is not None:
                     document = Accompanying(**present(type=_short(type_), id=_short(id_)))
                     found.setdefault((document.type, document.id), document)
@@ -368,13 +351,13 @@ class _Reader:
         """What customs decided: nothing in a declaration, one thing in an answer, one for each item in a CC351A."""
         if self.kind.outcome is None:
             return [(self.kind.event, None)]
-        found = interventions(self.root, self.origin.profile.table(FAMILY, "intervention"))
+        found = interventions(self.message, self.origin.profile.table(FAMILY, "intervention"))
         if len(found) > MAX_DECISIONS:
             self.findings.warn_at("many-items", self.root, f"more than {MAX_DECISIONS} items: told as one")
             found = {None: ([line for lines, _ in found.values() for line in lines], None)}
-        last = facts(self.root)
+        last = facts(self.message)
         decisions: list[tuple[str, Decision | None]] = []
-        for item, (lines, told) in (found or {None: (rejection(self.root), None)}).items():
+        for item, (lines, told) in (found or {None: (rejection(self.message), None)}).items():
             event, outcome = told or (self.kind.event.removeprefix("shipment."), self.kind.outcome)
             reason = joined(lines, last)
             decision = Decision(outcome=outcome, **present(authority=self._authority(), item=item, reason=reason))
@@ -382,26 +365,8 @@ class _Reader:
         return decisions
 
     def _authority(self) -> str | None:
-        office = value(child(self.root, "CUSOFFFENT730"), "RefNumCUSOFFFENT731")
-        return _short(office or value(self.root, "MesSenMES3"))
-
-
-def _scheme(code: str) -> Scheme:
-    kind = document_type(code.upper())
-    if kind in TRANSPORT_DOCUMENTS:
-        return "transport-document"
-    return "certificate" if kind in CERTIFICATES else "other"
-
-
-def _packages(item: Element) -> int | None:
-    """How many there are: packages, or pieces where goods are unpacked; None where none are counted."""
-    total: int | None = None
-    for package in children(item, "PACGS2"):
-        unpacked = value(package, "KinOfPacGS23") in UNPACKED
-        counted = value(package, "NumOfPieGS25" if unpacked else "NumOfPacGS24")
-        if counted is not None and _COUNT.fullmatch(counted):
-            total = (total or 0) + int(counted)
-    return total if total is None or total <= 10**9 else None
+        office = self.message.group("CUSOFFFENT730").value("RefNumCUSOFFFENT731")
+        return _short(office or self.message.value("MesSenMES3"))
 
 
 def _short(text: str | None) -> str | None:

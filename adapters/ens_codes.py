@@ -1,386 +1,83 @@
-"""The entry summary declaration in tables: its messages, their forms, its parties, its code words.
+"""The codes of entry summary declarations as a profile has them (`profiles/*/ens.toml`), made ready.
 
-Owns what ICS 11.2 (CC315A, CC313A) and 10.0 (the answers) say of structure, in a notation of our own,
-and the code words that the business rules speak of. Never reads a document and never decides anything.
-
-The notation: one element a line, indented under its group. `?` none or one, `*` any number, `*99` up to
-99, `+` one or more, nothing: exactly one. Then the form of its text (see `FORMS`), or nothing for a group
-whose elements follow, or `trader` for the seven fields that every party has (`TRADERS`).
+Owns what is asked of those tables. Never reads a document.
 """
 
+import functools
 import re
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-NAMESPACE_PREFIX = "http://ics.dgtaxud.ec/"
+from adapters.profile import Profile
+from schemas.shipment import Scheme
 
-# What a text looks like once its blanks are collapsed (tin: as it stands), and the rule in words.
-_DATE = r"(?:0[13578]|1[02])(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)(?:0[1-9]|[12]\d|30)|02(?:0[1-9]|[12]\d)"
-_TIME = r"(?:[01]\d|2[0-3])[0-5]\d"
-_NAMED_FORMS = {
-    "letter": (r"[a-zA-Z]", "one letter"),
-    "capital": (r"[A-Z]", "one capital letter"),
-    "country": (r"[A-Z]{2}", "a country code of two capital letters"),
-    "language": (r"[a-zA-Z]{2}", "a language code of two letters"),
-    "office": (r"[a-zA-Z]{2}[a-zA-Z0-9]{6}", "a customs office: two letters, then six letters or digits"),
-    "mrn": (r"[0-9]{2}[A-Z]{2}[A-Z0-9]{13}[0-9]", "an MRN: year, country, thirteen characters and a check digit"),
-    "place": (r"[a-zA-Z]{2}.{1,33}", "a UN/LOCODE, or a country code and a name, of at most 35 characters"),
-    "tin": (r"(?=.{3,17}\Z)[A-Z]{2}[\x00-\x09\x0b\x0c\x0e-\x7f]*", "a TIN: two capital letters, 3 to 17 characters"),
-    "decimal": (r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)", "a decimal of at most eleven digits, three after the point"),
-    "date6": (rf"\d\d(?:{_DATE})", "a date, yyMMdd"),
-    "time4": (_TIME, "a time, HHmm"),
-    "time12": (rf"[1-9]\d{{3}}(?:{_DATE}){_TIME}", "a date and time, yyyyMMddHHmm"),
-    "commodity": (r"[0-9]{4,8}", "a commodity code of four to eight digits"),
-    "digit": (r"[0-9]", "one digit"),
-    "digits4": (r"[0-9]{4}", "four digits"),
-    "an2": (r".{2}", "two characters"),
-    "capitals4": (r"[A-Z0-9]{0,4}", "at most four capital letters or digits"),
-    "flag": (r"[01]", "0 or 1"),
-    "message-type": (
-        r"CC3(?:0[45]|1[356]|2[3458]|51)A|CD(?:03[0-2]C|07[01]B|30[1-3]A|319A|41[12]C|906B|91[23467]B)",
-        "a message type of the ICS",
-    ),
-    "error-type": (r"1[2-59]|26|35|3[7-9]|40|9[0-3]", "a functional error code of the ICS"),
-}  # fmt: skip
-
-
-def _sized(letter: str, pattern: str, words: str, sizes: tuple[int, ...]) -> dict[str, tuple[str, str]]:
-    return {f"{letter}{size}": (f"{pattern}{{1,{size}}}", f"1 to {size} {words}") for size in sizes}
-
-
-FORMS: dict[str, tuple[re.Pattern[str], str]] = {
-    name: (re.compile(pattern, re.ASCII), words)
-    for name, (pattern, words) in (
-        _NAMED_FORMS
-        | _sized("x", ".", "characters", (4, 5, 6, 9, 14, 17, 20, 22, 27, 35, 70, 140, 210, 280, 350))
-        | _sized("n", "[0-9]", "digits", (2, 5, 7))
-    ).items()
-}
+FAMILY = "ens"
+# Modes of UNECE Recommendation 19, and how a means of transport is known.
+SEA, RAIL, ROAD = "1", "2", "3"
+SHIP, WAGON, REGISTRATION, FLIGHT = "ship", "wagon", "registration", "flight"
+_UNTDID = re.compile(r"N[0-9]{3}")
 
 
 @dataclass(frozen=True, slots=True)
-class Trader:
-    """A party: its role in the canonical body, its elements, and where HMRC's error numbers for it begin.
+class Mode:
+    """A transport mode at the border: that of Recommendation 19 (empty: none), how its means is known."""
 
-    The fields are name, street, postcode, city, country, language, TIN. `required` is the number for a
-    missing name where there is no TIN (a hundred more where the TIN is not British), `forbidden` that
-    for a name beside a British TIN; the other four follow by one each. Without a `required` the TIN
-    itself is, and name and address are forbidden whatever it is. Condition C501.
-    """
-
-    role: str
-    fields: tuple[str, ...]
-    required: int | None
-    forbidden: int
+    rec19: str = ""
+    means: str = "name"
 
     @property
-    def address(self) -> tuple[str, ...]:
-        """Name, street, postcode, city and country: what a British TIN stands in for."""
-        return self.fields[:5]
+    def is_sea(self) -> bool:
+        """A ship at sea, and neither a barge nor a vehicle on a ferry."""
+        return self.means == SHIP and self.rec19 == SEA
 
     @property
-    def tin(self) -> str:
-        """The element of the trader identification number."""
-        return self.fields[6]
+    def is_on_land(self) -> bool:
+        """Whether what is counted are wagons or vehicles."""
+        return self.means in (WAGON, REGISTRATION)
 
 
-def _trader(role: str, fields: str, required: int | None, forbidden: int) -> Trader:
-    return Trader(role, tuple(fields.split()), required, forbidden)
+_UNKNOWN = Mode()
 
 
-TRADERS = {
-    "TRACONCO1": _trader(
-        "consignor",
-        "NamCO17 StrAndNumCO122 PosCodCO123 CitCO124 CouCO125 NADLNGCO TINCO159",
-        8120,
-        8626,
-    ),
-    "TRACONCE1": _trader(
-        "consignee",
-        "NamCE17 StrAndNumCE122 PosCodCE123 CitCE124 CouCE125 NADLNGCE TINCE159",
-        8125,
-        8631,
-    ),
-    "NOTPAR670": _trader(
-        "notify",
-        "NamNOTPAR672 StrNumNOTPAR673 PosCodNOTPAR676 CitNOTPAR674 CouCodNOTPAR675 NOTPAR670LNG TINNOTPAR671",
-        8130,
-        8636,
-    ),
-    "TRACONCO2": _trader(
-        "consignor",
-        "NamCO27 StrAndNumCO222 PosCodCO223 CitCO224 CouCO225 NADLNGGTCO TINCO259",
-        8137,
-        8641,
-    ),
-    "TRACONCE2": _trader(
-        "consignee",
-        "NamCE27 StrAndNumCE222 PosCodCE223 CitCE224 CouCE225 NADLNGGICE TINCE259",
-        8142,
-        8646,
-    ),
-    "PRTNOT640": _trader(
-        "notify",
-        "NamPRTNOT642 StrNumPRTNOT646 PstCodPRTNOT644 CtyPRTNOT643 CouCodGINOT647 PRTNOT640LNG TINPRTNOT641",
-        8154,
-        8651,
-    ),
-    "TRAREP": _trader(
-        "agent",
-        "NamTRE1 StrAndNumTRE1 PosCodTRE1 CitTRE1 CouCodTRE1 TRAREPLNG TINTRE1",
-        None,
-        8656,
-    ),
-    "PERLODSUMDEC": _trader(
-        "declarant",
-        "NamPLD1 StrAndNumPLD1 PosCodPLD1 CitPLD1 CouCodPLD1 PERLODSUMDECLNG TINPLD1",
-        None,
-        8661,
-    ),
-    "TRACARENT601": _trader(
-        "carrier",
-        "NamTRACARENT604 StrNumTRACARENT607 PstCodTRACARENT606 CtyTRACARENT603 "
-        "CouCodTRACARENT605 TRACARENT601LNG TINTRACARENT602",
-        8159,
-        8666,
-    ),
-}
-TRADER_FORMS = ("x35", "x35", "x9", "x35", "country", "language", "tin")
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The code tables of one profile; a code whose meaning is empty is none."""
 
-_SENT = """
-MesSenMES3 x35
-MesRecMES6{receiver} x35
-DatOfPreMES9 date6
-TimOfPreMES10 time4
-PriMES15? letter
-{test}
-MesIdeMES19 x14
-MesTypMES20 message-type
-CorIdeMES25? x14
-"""
-_LODGED = _SENT.format(receiver="?", test="")
-_ANSWERED = _SENT.format(receiver="", test="TesIndMES18? flag")
+    modes: Mapping[str, Mode]
+    circumstances: Mapping[str, str]
+    packages: Mapping[str, str]
+    mentions: Mapping[str, str]
+    documents: Mapping[str, Scheme]
+    home: Set[str]
+    """Countries whose TIN stands in for name and address."""
 
-_ITEM_DOCUMENTS = """
-  PRODOCDC2*99
-    DocTypDC21 x4
-    DocRefDC23 x35
-    DocRefDCLNG? language
-"""
-_ITEM_CONTAINERS = """
-  CONNR2*99
-    ConNumNR21 x17
-  IDEMEATRAGI970*
-    NatIDEMEATRAGI973? country
-    IdeMeaTraGIMEATRA971 x27
-    IdeMeaTraGIMEATRA972LNG? language
-"""
-_ANSWERED_ITEM = (
-    """
-  IteNumGDS7 n5
-  ComRefNumGIM1? x70
-"""
-    + _ITEM_DOCUMENTS
-    + _ITEM_CONTAINERS
-)
-_FIRST_ENTRY = """
-CUSOFFFENT730
-  RefNumCUSOFFFENT731 office
-  ExpDatOfArrFIRENT733{arrival} time12
-"""
-_OFFICE_OF_LODGEMENT = """
-CUSOFFLON?
-  RefNumCOL1 office
-"""
-_ERRORS = """
-FUNERRER1*
-  ErrTypER11 error-type
-  ErrPoiER12 x210
-  ErrReaER13? x6
-  OriAttValER14? x140
-"""
+    def mode(self, code: str | None) -> Mode:
+        """Return what a code of transport mode means; leading zeros do not count."""
+        return self.modes.get((code or "").lstrip("0"), _UNKNOWN)
+
+    def document(self, code: str) -> Scheme:
+        """Return the scheme of what a document of this type is referred to by; 705 and N705 are the same."""
+        kind = code.upper()
+        return self.documents.get(kind[1:] if _UNTDID.fullmatch(kind) else kind, "other")
+
+    def is_home(self, tin: str | None) -> bool:
+        """Tell whether a TIN is of a country that takes it instead of name and address."""
+        return (tin or "")[:2] in self.home
 
 
-def _declaration(reference: str, place: str, moment: str, lodgement: str) -> str:
-    """CC315A and CC313A differ in the reference, the place and the moment, and in the office of lodgement."""
-    return f"""{_LODGED}
-HEAHEA
-  {reference}
-  TraModAtBorHEA76 n2
-  IdeOfMeaOfTraCroHEA85? x27
-  IdeOfMeaOfTraCroHEA85LNG? language
-  NatOfMeaOfTraCroHEA87? country
-  TotNumOfIteHEA305? n5
-  TotNumOfPacHEA306? n7
-  TotGroMasHEA307? decimal
-  {place}? x35
-  {place}LNG? language
-  SpeCirIndHEA1? capital
-  TraChaMetOfPayHEA1? capital
-  ComRefNumHEA? x70
-  ConRefNumHEA? x35
-  PlaLoaGOOITE334? place
-  PlaLoaGOOITE334LNG? language
-  PlaUnlGOOITE334? place
-  CodPlUnHEA357LNG? language
-  {moment} time12
-TRACONCO1? trader
-TRACONCE1? trader
-NOTPAR670? trader
-GOOITEGDS+
-  IteNumGDS7 n5
-  GooDesGDS23? x280
-  GooDesGDS23LNG? language
-  GroMasGDS46? decimal
-  MetOfPayGDI12? capital
-  ComRefNumGIM1? x70
-  UNDanGooCodGDI1? digits4
-  PlaLoaGOOITE333? place
-  PlaLoaGOOITE333LNG? language
-  PlaUnlGOOITE333? place
-  PlaUnlGOOITE333LNG? language
-{_ITEM_DOCUMENTS}
-  SPEMENMT2*99
-    AddInfCodMT23 x5
-  TRACONCO2? trader
-  COMCODGODITM?
-    ComNomCMD1 commodity
-  TRACONCE2? trader
-{_ITEM_CONTAINERS}
-  PACGS2*99
-    KinOfPacGS23 an2
-    NumOfPacGS24? n5
-    NumOfPieGS25? n5
-    MarNumOfPacGSL21? x140
-    MarNumOfPacGSL21LNG? language
-  PRTNOT640? trader
-ITI*99
-  CouOfRouCodITI1 country
-{lodgement}
-TRAREP? trader-with-tin
-PERLODSUMDEC trader-with-tin
-SEAID529*
-  SeaIdSEAID530 x20
-  SeaIdSEAID530LNG? language
-{_FIRST_ENTRY.format(arrival="")}
-CUSOFFSENT740*99
-  RefNumSUBENR909 office
-TRACARENT601? trader
-"""
+@functools.lru_cache(maxsize=16)
+def codes_of(profile: Profile) -> Codes:
+    """Return a profile's code tables."""
 
+    def words(section: str) -> dict[str, str]:
+        return {code: word for code, word in profile.table(FAMILY, section).items() if word}
 
-# Each message by its root element.
-STRUCTURES = {
-    "CC315A": _declaration("RefNumHEA4 x22", "DecPlaHEA394", "DecDatTimHEA114", _OFFICE_OF_LODGEMENT),
-    "CC313A": _declaration("DocNumHEA5 mrn", "AmdPlaHEA598", "DatTimAmeHEA113", ""),
-    "CC328A": f"""{_ANSWERED}
-HEAHEA
-  RefNumHEA4 x22
-  DocNumHEA5 mrn
-  TraModAtBorHEA76? n2
-  NatHEA001? country
-  IdeOfMeaOfTraCroHEA85? x27
-  IdeOfMeaOfTraCroHEA85LNG? language
-  ComRefNumHEA? x70
-  ConRefNumHEA? x35
-  DecRegDatTimHEA115 time12
-GOOITEGDS*
-{_ANSWERED_ITEM}
-{_OFFICE_OF_LODGEMENT}
-PERLODSUMDEC trader-with-tin
-{_FIRST_ENTRY.format(arrival="?")}
-TRACARENT601? trader-with-tin
-""",
-    "CC304A": f"""{_ANSWERED}
-HEAHEA
-  DocNumHEA5 mrn
-  TraModAtBorHEA76? n2
-  IdeOfMeaOfTraCroHEA85? x27
-  IdeOfMeaOfTraCroHEA85LNG? language
-  NatOfMeaOfTraCroHEA87? country
-  ComRefNumHEA? x70
-  ConRefNumHEA? x35
-  AmeAccDatTimHEA111 time12
-  DatTimAmeHEA113 time12
-GOOITEGDS*
-{_ANSWERED_ITEM}
-TRAREP? trader-with-tin
-PERLODSUMDEC? trader-with-tin
-{_FIRST_ENTRY.format(arrival="?")}
-TRACARENT601? trader-with-tin
-""",
-    "CC305A": f"""{_ANSWERED}
-HEAHEA
-  DocNumHEA5 mrn
-  AmeRejMotCodHEA604? digit
-  AmeRejMotTexHEA605? x350
-  AmeRejMotTexHEA605LNG? language
-  DatTimAmeHEA113 time12
-  AmeRejDatTimHEA112 time12
-{_ERRORS}
-TRAREP? trader-with-tin
-PERLODSUMDEC? trader-with-tin
-CUSOFFFENT730
-  RefNumCUSOFFFENT731 office
-""",
-    "CC316A": f"""{_ANSWERED}
-HEAHEA
-  RefNumHEA4 x22
-  DecRejReaHEA252? x350
-  DecRejReaHEA252LNG? language
-  DecRejDatTimHEA116 time12
-{_ERRORS}
-""",
-    "CC351A": f"""{_ANSWERED}
-HEAHEA
-  RefNumHEA4 x22
-  DocNumHEA5 mrn
-  TraModAtBorHEA76? n2
-  NatHEA001? country
-  IdeOfMeaOfTraCroHEA85? x27
-  TotNumOfIteHEA305? n5
-  ComRefNumHEA? x70
-  ConRefNumHEA? x35
-  NotDatTimHEA104 time12
-  DecRegDatTimHEA115 time12
-  DecSubDatTimHEA118 time12
-GOOITEGDS*
-{_ANSWERED_ITEM}
-{_OFFICE_OF_LODGEMENT}
-TRAREP? trader-with-tin
-PERLODSUMDEC trader-with-tin
-{_FIRST_ENTRY.format(arrival="?")}
-TRACARENT601? trader-with-tin
-CUSINT632+
-  IteNumConCUSINT668? n5
-  CusIntCodCUSINT665 capitals4
-  CusIntTexCUSINT666? x350
-  CusIntTexCUSINT667LNG? language
-""",
-}
-
-# Transport mode at the border (box 25): UNECE Recommendation 19, and two of the ICS for ferries.
-SEA, RAIL, ROAD, AIR, INLAND_WATERWAY = "1", "2", "3", "4", "8"
-FERRY = frozenset({"10", "11"})
-SHIP = frozenset({SEA, INLAND_WATERWAY})
-MODES = frozenset({SEA, RAIL, ROAD, AIR, INLAND_WATERWAY}) | FERRY
-
-# Kind of packages (box 31), UNECE Recommendation 21.
-BULK = frozenset("VQ VG VL VY VR VS VO".split())  # noqa: SIM905 (as the rule lists them)
-UNPACKED = frozenset({"NE", "NF", "NG"})
-
-# Additional information 10600: a negotiable bill of lading, to order and blank endorsed.
-TO_ORDER = "10600"
-
-# Produced documents (box 44): UNTDID 1001 (three digits, mostly with an N before them), and codes of the
-# Union's own. 708 (empty container bill) and 713 (mate's receipt) carry no contract of carriage.
-TRANSPORT_DOCUMENTS = frozenset(
-    "703 704 705 706 707 709 710 711 712 714 716 720 722 730 740 741 743 760 761 765".split()  # noqa: SIM905
-)
-# Conformity of fruit and vegetables; phytosanitary, sanitary, veterinary; common health entry documents
-# for animals, feed and food, plants.
-CERTIFICATES = frozenset("002 851 852 853 C640 C678 C085".split())  # noqa: SIM905
-
-
-def document_type(code: str) -> str:
-    """Return a document type without the N that stands before a code of UNTDID 1001."""
-    return code[1:] if re.fullmatch(r"N[0-9]{3}", code) else code
+    modes = profile.table(FAMILY, "mode")
+    return Codes(
+        modes={code: Mode(one["mode"], one["means"]) for code, one in modes.items()},
+        circumstances=words("circumstance"),
+        packages=words("package"),
+        mentions=words("mention"),
+        documents=profile.table(FAMILY, "document"),
+        home=frozenset(words("home")),
+    )

@@ -8,15 +8,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, cached_property
+from typing import Any
+
+from lxml import etree
 
 from adapters.document import Element, local_name, namespace, place_of
-from adapters.ens_codes import FORMS, NAMESPACE_PREFIX, STRUCTURES, TRADER_FORMS, TRADERS
+from adapters.ens_group import collapsed
+from adapters.ens_structures import FORMS, NAMESPACE_PREFIX, STRUCTURES, TRADER_FORMS, TRADERS
 from schemas.errors import Fault
 
 _LINE = re.compile(r"(?P<indent> *)(?P<name>\w+)(?P<times>\?|\+|\*\d*)?(?: (?P<form>\S+))?")
-_BLANKS = re.compile(r"[ \t\r\n]+")
 _INSTANCE = "{http://www.w3.org/2001/XMLSchema-instance}"
+# What is rare is looked for at once, and told place by place only where a message has it.
+_NAMESPACED = etree.XPath("(descendant::*[namespace-uri()])[1]")
+_ATTRIBUTED = etree.XPath("boolean(descendant-or-self::*[@*])")
+_MIXED = etree.XPath("boolean(descendant-or-self::*[*][text()[normalize-space()]])")
 
 
 @dataclass(frozen=True)
@@ -29,14 +36,19 @@ class Part:
     form: str | None
     parts: "tuple[Part, ...]"
 
+    @cached_property
+    def by_name(self) -> "dict[str, tuple[int, Part]]":
+        """Its parts, and the place of each in their order."""
+        return {part.name: (index, part) for index, part in enumerate(self.parts)}
 
-def collapsed(text: str | None) -> str:
-    """Return text with blanks as XML Schema's token has them: collapsed, and none at the ends."""
-    return _BLANKS.sub(" ", text or "").strip(" ")
+    @cached_property
+    def needed(self) -> "tuple[Part, ...]":
+        """The parts that have to be there."""
+        return tuple(part for part in self.parts if part.low)
 
 
 def has_form(form: str, text: str | None) -> bool:
-    """Tell whether an element's text has a form of `ens_codes.FORMS`."""
+    """Tell whether an element's text has a form of `ens_structures.FORMS`."""
     value = (text or "") if form == "tin" else collapsed(text)
     if FORMS[form][0].fullmatch(value) is None:
         return False
@@ -54,10 +66,10 @@ def _fits(text: str) -> bool:
 
 
 @cache
-def structure(message: str) -> tuple[Part, ...]:
-    """Return the parts of a message of `ens_codes.STRUCTURES`."""
+def structure(message: str) -> Part:
+    """Return a message of `ens_structures.STRUCTURES`."""
     lines = [found for line in STRUCTURES[message].splitlines() if (found := _LINE.fullmatch(line.rstrip()))]
-    return tuple(_parts(lines, 0, 0)[0])
+    return Part(message, 1, 1, None, tuple(_parts(lines, 0, 0)[0]))
 
 
 def _parts(lines: list[re.Match[str]], start: int, indent: int) -> tuple[list[Part], int]:
@@ -99,46 +111,51 @@ def faults_of_form(message: Element) -> Iterator[Fault]:
     name = local_name(message)
     if namespace(message) != NAMESPACE_PREFIX + name:
         yield Fault("ens-namespace", place_of(message), f"the namespace is {NAMESPACE_PREFIX}{name}")
-    if (inner := next((e for e in message.iter() if e is not message and namespace(e)), None)) is not None:
+    found: Any = _NAMESPACED(message)
+    for inner in found:
         yield Fault("ens-namespace", place_of(inner), "elements below the root have no namespace")
+    if _ATTRIBUTED(message):
+        yield from _faults_of_attributes(message)
+    if _MIXED(message):
+        yield from _faults_of_mixture(message)
     yield from _check_group(message, structure(name))
 
 
-def _check_group(group: Element, parts: tuple[Part, ...]) -> Iterator[Fault]:
-    yield from _check_group_itself(group)
-    order = {part.name: index for index, part in enumerate(parts)}
-    counts = dict.fromkeys(order, 0)
+def _check_group(group: Element, whole: Part) -> Iterator[Fault]:
+    counts: dict[str, int] = {}
     reached = 0
     for element in group:
-        name = local_name(element)
-        index = order.get(name)
-        if index is None:
+        name = element.tag if element.tag in whole.by_name else local_name(element)
+        index, part = whole.by_name.get(name, (0, None))
+        if part is None:
             yield Fault("ens-unexpected", place_of(element), "the schema knows no such element here")
             continue
         if index < reached:
             yield Fault("ens-order", place_of(element), "this element stands after others that it has to precede")
         reached = index
-        part = parts[index]
-        counts[name] += 1
-        if part.high is not None and counts[name] == part.high + 1:
+        counts[name] = count = counts.get(name, 0) + 1
+        if part.high is not None and count == part.high + 1:
             yield Fault("ens-repeats", place_of(element), f"this element stands here at most {part.high} times")
-        yield from _check_group(element, part.parts) if part.form is None else _check_text(element, part.form)
-    for part in parts:
-        if counts[part.name] < part.low:
+        if part.form is None:
+            yield from _check_group(element, part)
+        elif len(element):
+            yield Fault("ens-unexpected", place_of(element), "this element holds text only")
+        elif not has_form(part.form, element.text):
+            yield Fault("ens-form", place_of(element), f"the text is not {FORMS[part.form][1]}")
+    if not len(group) and collapsed(group.text):
+        yield Fault("ens-unexpected", place_of(group), "text stands where the elements of a group should")
+    for part in whole.needed:
+        if counts.get(part.name, 0) < part.low:
             yield Fault("ens-missing", place_of(group), f"{part.name} is required")
 
 
-def _check_group_itself(element: Element) -> Iterator[Fault]:
-    if any(not str(name).startswith(_INSTANCE) for name in element.attrib):
-        yield Fault("ens-unexpected", place_of(element), "the schema knows no attributes")
-    if collapsed(element.text) or any(collapsed(child.tail) for child in element):
-        yield Fault("ens-unexpected", place_of(element), "text stands between the elements of a group")
+def _faults_of_attributes(message: Element) -> Iterator[Fault]:
+    for element in message.iter():
+        if any(not str(name).startswith(_INSTANCE) for name in element.attrib):
+            yield Fault("ens-unexpected", place_of(element), "the schema knows no attributes")
 
 
-def _check_text(element: Element, form: str) -> Iterator[Fault]:
-    if any(not str(name).startswith(_INSTANCE) for name in element.attrib):
-        yield Fault("ens-unexpected", place_of(element), "the schema knows no attributes")
-    if len(element):
-        yield Fault("ens-unexpected", place_of(element), "this element holds text only")
-    elif not has_form(form, element.text):
-        yield Fault("ens-form", place_of(element), f"the text is not {FORMS[form][1]}")
+def _faults_of_mixture(message: Element) -> Iterator[Fault]:
+    for element in message.iter():
+        if len(element) and (collapsed(element.text) or any(collapsed(inner.tail) for inner in element)):
+            yield Fault("ens-unexpected", place_of(element), "text stands between the elements of a group")

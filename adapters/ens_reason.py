@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.document import Element, child, children, local_name, xml_text
-from adapters.ens_codes import FORMS
-from adapters.ens_rules import value
+from adapters.document import xml_text
+from adapters.ens_group import Group, IcsMessage
+from adapters.ens_structures import FORMS
 
 # What a canonical reason holds.
 MAX_REASON = 8192
@@ -34,18 +34,17 @@ _TOKEN = re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII)
 Told = tuple[str, str]
 
 
-def facts(root: Element) -> list[str]:
+def facts(message: IcsMessage) -> list[str]:
     """Return the lines of the header's elements."""
-    header = child(root, "HEAHEA")
-    return [f"{name}: {told}" for name in FACTS.get(local_name(root), ()) if (told := value(header, name)) is not None]
+    names = FACTS.get(message.name, ())
+    return [f"{name}: {told}" for name in names if (told := message.header.value(name)) is not None]
 
 
-def rejection(root: Element) -> list[str]:
+def rejection(message: IcsMessage) -> list[str]:
     """Return the lines of why it was rejected."""
-    header = child(root, "HEAHEA")
-    lines = [_plain(told) for name in _TEXTS if (told := value(header, name)) is not None]
-    for error in children(root, "FUNERRER1"):
-        kind, reason, pointer = (value(error, name) for name in ("ErrTypER11", "ErrReaER13", "ErrPoiER12"))
+    lines = [_plain(told) for name in _TEXTS if (told := message.header.value(name)) is not None]
+    for error in message.groups("FUNERRER1"):
+        kind, reason, pointer = (error.value(name) for name in ("ErrTypER11", "ErrReaER13", "ErrPoiER12"))
         if kind is not None:
             lines.append(error_line(kind, reason, pointer))
     return lines
@@ -61,7 +60,7 @@ def error_line(kind: str, reason: str | None, pointer: str | None) -> str:
     return f"{kind} {''.join((reason or '').split()) or '-'} {pointer or '-'}"
 
 
-def interventions(root: Element, meanings: Mapping[str, Any]) -> dict[int | None, tuple[list[str], Told | None]]:
+def interventions(message: Group, meanings: Mapping[str, Any]) -> dict[int | None, tuple[list[str], Told | None]]:
     """Return the interventions' lines, and the event that they are, by item; None is the whole consignment.
 
     The event's own word tells it, or else the codes if `meanings` has the same event and outcome for all of them.
@@ -69,10 +68,10 @@ def interventions(root: Element, meanings: Mapping[str, Any]) -> dict[int | None
     lines: dict[int | None, list[str]] = {}
     words: dict[int | None, Told] = {}
     codes: dict[int | None, set[Told | None]] = {}
-    for told in children(root, "CUSINT632"):
-        number = value(told, "IteNumConCUSINT668") or ""
+    for told in message.groups("CUSINT632"):
+        number = told.value("IteNumConCUSINT668") or ""
         item = int(number) if _COUNT.fullmatch(number) else None
-        code, text = value(told, "CusIntCodCUSINT665"), value(told, "CusIntTexCUSINT666")
+        code, text = told.value("CusIntCodCUSINT665"), told.value("CusIntTexCUSINT666")
         of_item = lines.setdefault(item, [])
         if (word := _own_word(code, text)) is not None:
             words.setdefault(item, word)

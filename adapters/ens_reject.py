@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from adapters.document import Document, Element, Origin, child, local_name
+from adapters.document import Document, Origin, local_name
 from adapters.ens import EntrySummary
 from adapters.ens_check import check_message, messages_of
-from adapters.ens_codes import TRADERS
+from adapters.ens_group import IcsMessage
 from adapters.ens_reason import error_line, joined
-from adapters.ens_rules import value
+from adapters.profile import chosen
 from adapters.translator import Draft, Reading, messages
 from schemas.errors import Fault, TranslationError
 from schemas.shipment import Decision, Party, Shipment
@@ -45,11 +45,11 @@ class Rejections(EntrySummary):
         Raises:
             TranslationError: a declaration is not legible, so that there is nothing an answer could name.
         """
-        declarations = [message for message in messages_of(document.xml) if local_name(message) in _DECLARATIONS]
+        found = [message for message in messages_of(document.xml) if local_name(message) in _DECLARATIONS]
         told = [draft for draft in super().read(document, origin).drafts if _is_declaration(draft)]
         rejected = []
-        for index, (message, draft) in enumerate(zip(declarations, told, strict=True)):
-            if faults := check_message(message):
+        for index, (message, draft) in enumerate(zip(map(IcsMessage, found), told, strict=True)):
+            if faults := check_message(message, origin.profile):
                 id_ = f"rejected-{document.sha256[:32]}-{index}"
                 rejected.append(_rejected(draft, message, faults, origin, id_))
         return Reading(tuple(rejected))
@@ -59,19 +59,19 @@ def _is_declaration(draft: Draft) -> bool:
     return isinstance(draft.data, Shipment) and draft.data.decision is None
 
 
-def _rejected(draft: Draft, message: Element, faults: list[Fault], origin: Origin, id_: str) -> Draft:
+def _rejected(draft: Draft, message: IcsMessage, faults: list[Fault], origin: Origin, id_: str) -> Draft:
     assert isinstance(draft.data, Shipment)
-    amended = value(child(message, "HEAHEA"), "DatTimAmeHEA113")
-    last = [f"DatTimAmeHEA113: {amended}"] if amended is not None and local_name(message) == "CC313A" else []
+    amended = message.header.value("DatTimAmeHEA113")
+    last = [f"DatTimAmeHEA113: {amended}"] if amended is not None and message.name == "CC313A" else []
     reason = joined(list(_lines(faults)), last)
     decision = Decision(authority=origin.agency, outcome="rejected", reason=reason, automatic=True)
     moment = origin.received.astimezone(origin.zone)
-    sender = value(message, "MesSenMES3")
+    sender = message.value("MesSenMES3")
     asking = [Party(role="recipient", id=sender[:512])] if sender is not None else []
     parties = [*asking, *(draft.data.parties or ())] or None
     changes = {"decision": decision, "occurred": moment, "zone_assumed": None, "parties": parties}
     data = draft.data.model_copy(update=changes)
-    asked = value(message, "MesIdeMES19")
+    asked = message.value("MesIdeMES19")
     attributes = draft.attributes | ({"correlationid": asked} if asked else {})
     return replace(draft, type="shipment.rejected", time=moment, data=data, attributes=attributes, id=id_)
 
@@ -88,12 +88,6 @@ def error_type(fault: Fault) -> str:
     code = fault.code.removeprefix("ens-")
     if code in _OF_FORM:
         return _OF_FORM[code]
-    if code.isdigit():
-        for trader in TRADERS.values():
-            if trader.forbidden <= int(code) < trader.forbidden + 5:
-                return _UNSUPPORTED
-            if trader.required is not None and int(code) - trader.required in (*range(5), *range(100, 105)):
-                return _MISSING
     if _NEEDED.search(fault.detail):
         return _MISSING
     return _UNSUPPORTED if _FORBIDDEN.search(fault.detail) else _INCORRECT
@@ -105,12 +99,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--as", dest="agency", required=True, metavar="AGENCY", help="the authority that rejects")
     parser.add_argument("--zone", default="UTC", help="its time zone, e.g. Asia/Seoul")
+    parser.add_argument("--profile", default="neutral", help="whose rules and numbers: neutral, uk, a folder")
     given = parser.parse_args(arguments)
     received = datetime.fromtimestamp(int(given.file.stat().st_mtime), UTC)
     translator = Rejections()
     try:
         document = Document(given.file.read_bytes())
-        for message in messages(translator, document, Origin(given.agency, received, ZoneInfo(given.zone))):
+        origin = Origin(given.agency, received, ZoneInfo(given.zone), chosen(given.profile))
+        for message in messages(translator, document, origin):
             sys.stdout.write(translator.write(message).decode())
     except TranslationError as error:
         sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))

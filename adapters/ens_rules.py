@@ -1,26 +1,23 @@
-"""The business rules of the entry summary declaration, as data: HMRC's error number, condition, predicate.
+"""The business rules of the entry summary declaration, as data: name, words, predicate.
 
-Owns which rules there are and where each one's error stands. Never asks them (`ens_check` does), and never
-says what a broken rule is worth: that is the reader's business.
-
-`number` is HMRC's error number. Where its test documents show a rule but no number for it, the condition
-or rule of the schema's own annotations stands there (`c562`). The fields of parties have no entries here:
-their numbers follow a pattern (`ens_codes.TRADERS`).
+Owns which rules there are and where each one's error stands. Never asks them (`ens_check` does), and never says
+whether a nation has a rule, or under which number it tells it broken: a profile does, by the rule's name. The
+fields of parties have no entries here: there is one rule for all of them (`ens_check`).
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
-from functools import cached_property
-from itertools import chain
 
-from adapters.document import Element, child, children, local_name
-from adapters.ens_codes import AIR, BULK, FERRY, MODES, RAIL, ROAD, SEA, SHIP, TO_ORDER, TRADERS, UNPACKED
-from adapters.ens_form import collapsed
+from adapters.ens_codes import FLIGHT, RAIL, REGISTRATION, ROAD, SHIP
+from adapters.ens_declaration import Declaration
+from adapters.ens_group import Group
+from adapters.ens_structures import TRADERS
 
 # The key under which rules of the whole message stand.
 MESSAGE = "message"
+# What a declaration may have of items, and an item of means of transport, and a declaration of seals.
+MAX_ITEMS, MAX_SEALS = 999, 9999
 
 _SENDER = re.compile(r"[A-Z]{2}[^\n\r]{1,15}/[0-9]{10}")
 _SHIP = re.compile(r"[0-9]{7,8}")
@@ -30,86 +27,17 @@ _LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
 _BARE_POINT = re.compile(r"[+-]?\.|[+-]?[0-9]*\.$")
 
 
-def value(element: Element | None, name: str) -> str | None:
-    """Return the collapsed text of a child; None where it is absent or empty."""
-    found = child(element, name)
-    return None if found is None else collapsed(found.text) or None
-
-
-def has(element: Element, name: str) -> bool:
-    """Tell whether an element has this child."""
-    return child(element, name) is not None
-
-
-def is_to_order(item: Element) -> bool:
-    """Tell whether an item has additional information 10600 (to order, blank endorsed)."""
-    return any(value(mention, "AddInfCodMT23") == TO_ORDER for mention in children(item, "SPEMENMT2"))
-
-
-class Declaration:
-    """A CC315A or CC313A that has the schema's form, as the rules look at it."""
-
-    def __init__(self, root: Element) -> None:
-        self.root = root
-        self.header = child(root, "HEAHEA")
-        self.items: list[Element] = children(root, "GOOITEGDS")
-        self.mode = self.head("TraModAtBorHEA76")
-        self.identity = self.head("IdeOfMeaOfTraCroHEA85")
-        self.circumstance = self.head("SpeCirIndHEA1")
-        self.conveyance = self.head("ConRefNumHEA") or ""
-        self.loading = self.head("PlaLoaGOOITE334")
-        self.unloading = self.head("PlaUnlGOOITE334")
-        self.groups = {local_name(element) for element in root}
-
-    def head(self, name: str) -> str | None:
-        """Return a value of the header."""
-        return value(self.header, name)
-
-    def office(self, group: str, name: str) -> str | None:
-        """Return the reference of a customs office."""
-        return value(child(self.root, group), name)
-
-    def tin(self, group: str) -> str | None:
-        """Return the TIN of one of the declaration's own parties."""
-        return value(child(self.root, group), TRADERS[group].tin)
-
-    @cached_property
-    def to_order(self) -> list[bool]:
-        """For each item, whether it has additional information 10600."""
-        return [is_to_order(item) for item in self.items]
-
-    @cached_property
-    def counted_marks(self) -> set[str | None]:
-        """The marks and numbers of all packages of which there are some."""
-        packages = chain.from_iterable(children(item, "PACGS2") for item in self.items)
-        return {value(p, "MarNumOfPacGSL21") for p in packages if int(value(p, "NumOfPacGS24") or 0) > 0}
-
-    @cached_property
-    def consignors(self) -> set[tuple[tuple[str, str], ...]]:
-        """The consignors of items, each different one once."""
-        groups = chain.from_iterable(children(item, "TRACONCO2") for item in self.items)
-        return {tuple((local_name(field), collapsed(field.text)) for field in group) for group in groups}
-
-    @property
-    def total_is_less(self) -> bool:
-        """Whether the total gross mass is less than that of the items."""
-        total = self.head("TotGroMasHEA307")
-        masses = (Decimal(value(item, "GroMasGDS46") or 0) for item in self.items)
-        return total is not None and Decimal(total) < sum(masses)
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule: asked of every element named `of`; its error stands there, or at that element's child `at`.
 
-    Where `at` is given and there is no such child, the rule is not asked.
+    `name` is the rule's in a profile. Where `at` is given and there is no such child, the rule is not asked.
     """
 
-    number: str
-    condition: str
+    name: str
     of: str
     words: str
-    broken: Callable[[Declaration, Element], bool]
+    broken: Callable[[Declaration, Group], bool]
     at: str | None = None
 
 
@@ -122,248 +50,293 @@ def _signed(text: str | None) -> bool:
 
 
 def _is_no_ship(d: Declaration, identity: str | None) -> bool:
-    return d.mode in SHIP and identity is not None and _SHIP.fullmatch(identity) is None
+    return d.mode.means == SHIP and identity is not None and _SHIP.fullmatch(identity) is None
 
 
-def _kind(package: Element) -> str:
-    return value(package, "KinOfPacGS23") or ""
+def _by_other_than(d: Declaration, mode: str) -> bool:
+    return d.mode.rec19 not in ("", mode)
 
 
-def _is_packed(package: Element) -> bool:
-    return _kind(package) not in BULK | UNPACKED
+def _is_numbered(items: list[Group]) -> bool:
+    return all(int(item.value("IteNumGDS7") or 0) == number for number, item in enumerate(items, 1))
 
 
-def _is_none(package: Element) -> bool:
-    number = value(package, "NumOfPacGS24")
-    return number is not None and int(number) == 0
-
-
-_SHIP_WORDS = "modes 1 and 8 identify a ship by its IMO number (7 digits) or ENI (8 digits)"
-_TIN_WORDS = "circumstance E needs the consignee's TIN"
+_SHIP_WORDS = "a ship is known by its IMO number (7 digits) or ENI (8 digits)"
+_TIN_WORDS = "the consignee's TIN is needed of an authorised operator (circumstance E)"
+_CONSIGNOR_WORDS = "the consignor is told once, of the whole or of the items"
 
 _OF_THE_MESSAGE = (
     Rule(
-        "4065", "", MESSAGE, "the sender is a country, 1 to 15 characters, a slash and ten digits",
-        lambda d, e: _SENDER.fullmatch(value(e, "MesSenMES3") or "") is None, at="MesSenMES3",
+        "sender-form", MESSAGE, "the sender is a country, 1 to 15 characters, a slash and ten digits",
+        lambda d, e: _SENDER.fullmatch(e.value("MesSenMES3") or "") is None, at="MesSenMES3",
     ),
     Rule(
-        "8193", "C511", MESSAGE, "the consignors of items are at least two, and not all the same",
-        lambda d, e: len(d.consignors) == 1,
+        "consignors-differ", MESSAGE, "the consignors of items are at least two, and not all the same",
+        lambda d, e: len(set(d.consignors)) == 1,
+    ),
+    Rule(
+        "item-numbers", MESSAGE, "the items are numbered 1, 2, 3 and so on, in this order",
+        lambda d, e: not _is_numbered(d.items),
+    ),
+    Rule("items-limit", MESSAGE, f"at most {MAX_ITEMS} goods items", lambda d, e: len(d.items) > MAX_ITEMS),
+    Rule("packages-needed", MESSAGE, "packages are needed", lambda d, e: not d.has_packages),
+    Rule("seals-limit", MESSAGE, f"at most {MAX_SEALS} seals", lambda d, e: len(e.groups("SEAID529")) > MAX_SEALS),
+    Rule(
+        "itinerary-needed", MESSAGE, "two countries of the itinerary are needed at least",
+        lambda d, e: len(e.groups("ITI")) < 2,
     ),
 )  # fmt: skip
-_OF_THE_HEADER = (
+_OF_TRANSPORT = (
     Rule(
-        "8107", "C017", "HEAHEA", "modes 1 and 8 need the identity of the means of transport",
-        lambda d, e: d.mode in SHIP and d.identity is None,
+        "identity-needed", "HEAHEA", "the identity of the ship is needed",
+        lambda d, e: d.mode.means == SHIP and d.identity is None,
     ),
     Rule(
-        "8111", "C529", "HEAHEA", "circumstance C does not go with modes 1, 2, 4, 8, 10, 11",
-        lambda d, e: d.circumstance == "C" and d.mode in {SEA, RAIL, AIR, *SHIP, *FERRY},
+        "nationality-needed", "HEAHEA", "the nationality of the means is needed by road, beside its identity",
+        lambda d, e: d.mode.means == REGISTRATION and d.identity is not None and not e.has("NatOfMeaOfTraCroHEA87"),
     ),
     Rule(
-        "8112", "C529", "HEAHEA", "circumstance D does not go with modes 1, 3, 4, 8, 10, 11",
-        lambda d, e: d.circumstance == "D" and d.mode in {SEA, ROAD, AIR, *SHIP, *FERRY},
+        "circumstance-of-road", "HEAHEA", "circumstance C does not go with other modes than road",
+        lambda d, e: d.circumstance == "road" and _by_other_than(d, ROAD),
     ),
     Rule(
-        "8113", "C017", "HEAHEA", "mode 4 has no identity of the means of transport",
-        lambda d, e: d.mode == AIR and d.identity is not None,
-    ),
-    Rule("8114", "C514", "HEAHEA", _SHIP_WORDS, lambda d, e: _is_no_ship(d, d.identity)),
-    Rule(
-        "8115", "C024", "HEAHEA", "the nationality of the means goes with modes 3, 10, 11 and an identity",
-        lambda d, e: has(e, "NatOfMeaOfTraCroHEA87") and (d.mode not in {ROAD, *FERRY} or d.identity is None),
+        "circumstance-of-rail", "HEAHEA", "circumstance D does not go with other modes than rail",
+        lambda d, e: d.circumstance == "rail" and _by_other_than(d, RAIL),
     ),
     Rule(
-        "8118", "C518", "HEAHEA", "mode 4 needs a flight number: airline, one to four digits, a letter or none",
-        lambda d, e: d.mode == AIR and _FLIGHT.fullmatch(d.conveyance) is None,
+        "no-identity-by-air", "HEAHEA", "by air there is no identity of the means of transport",
+        lambda d, e: d.mode.means == FLIGHT and d.identity is not None,
+    ),
+    Rule("ship-identity", "HEAHEA", _SHIP_WORDS, lambda d, e: _is_no_ship(d, d.identity)),
+    Rule(
+        "nationality-by-road", "HEAHEA", "the nationality of the means goes with road or ferry, and an identity",
+        lambda d, e: e.has("NatOfMeaOfTraCroHEA87") and (d.mode.means != REGISTRATION or d.identity is None),
     ),
     Rule(
-        "8206", "TR0811", "HEAHEA", "the total number of items is that of the goods items",
-        lambda d, e: has(e, "TotNumOfIteHEA305") and int(d.head("TotNumOfIteHEA305") or 0) != len(d.items),
+        "flight-needed", "HEAHEA", "by air a flight number is needed: airline, one to four digits, a letter or none",
+        lambda d, e: d.mode.means == FLIGHT and _FLIGHT.fullmatch(d.conveyance) is None,
     ),
     Rule(
-        "8671", "", "HEAHEA", "the total number of items has no leading zeros",
-        lambda d, e: _zeros(value(e, "TotNumOfIteHEA305")),
+        "transfer-form", "HEAHEA", "by sea, XFER is followed by letters and digits, in two groups with : or - at most",
+        lambda d, e: d.mode.is_sea and d.conveyance.startswith("XFER") and _TRANSFER.fullmatch(d.conveyance) is None,
+    ),
+    Rule("mode-known", "HEAHEA", "the transport mode is none of the list", lambda d, e: not d.mode.rec19),
+    Rule(
+        "mode-zeros", "HEAHEA", "the transport mode has no leading zeros",
+        lambda d, e: _zeros(e.value("TraModAtBorHEA76")),
     ),
     Rule(
-        "8672", "", "HEAHEA", "the total number of packages has no leading zeros",
-        lambda d, e: _zeros(value(e, "TotNumOfPacHEA306")),
+        "circumstance-known", "HEAHEA", "the specific circumstance is none of the list",
+        lambda d, e: e.has("SpeCirIndHEA1") and d.circumstance is None,
+    ),
+)  # fmt: skip
+_OF_TOTALS = (
+    Rule(
+        "items-total-needed", "HEAHEA", "the total number of items is needed",
+        lambda d, e: not e.has("TotNumOfIteHEA305"),
     ),
     Rule(
-        "8673", "", "HEAHEA", "the total gross mass has no sign",
-        lambda d, e: _signed(value(e, "TotGroMasHEA307")),
+        "items-total", "HEAHEA", "the total number of items is that of the goods items",
+        lambda d, e: e.has("TotNumOfIteHEA305") and int(e.value("TotNumOfIteHEA305") or 0) != len(d.items),
     ),
     Rule(
-        "8685", "R843", "HEAHEA", "by sea, XFER is followed by letters and digits, in two groups with : or - at most",
-        lambda d, e: d.mode == SEA and d.conveyance.startswith("XFER") and _TRANSFER.fullmatch(d.conveyance) is None,
-    ),
-    Rule("8686", "TR0812", "HEAHEA", "the total gross mass is no less than the items", lambda d, e: d.total_is_less),
-    Rule(
-        "8689", "R826", "HEAHEA", "the transport mode is one of 1, 2, 3, 4, 8, 10, 11",
-        lambda d, e: d.mode not in MODES,
+        "packages-total-needed", "HEAHEA", "the total number of packages is needed where there are packages",
+        lambda d, e: not e.has("TotNumOfPacHEA306") and d.has_packages,
     ),
     Rule(
-        "8691", "R834", "HEAHEA", "the specific circumstance is one of C, D, E",
-        lambda d, e: d.circumstance is not None and d.circumstance not in {"C", "D", "E"},
+        "packages-total-alone", "HEAHEA", "there is no total number of packages without packages",
+        lambda d, e: e.has("TotNumOfPacHEA306") and not d.has_packages,
+    ),
+    Rule(
+        "packages-total", "HEAHEA", "the total number of packages is that of packages and pieces, and one a bulk",
+        lambda d, e: e.has("TotNumOfPacHEA306") and int(e.value("TotNumOfPacHEA306") or 0) != d.packages_told,
+    ),
+    Rule("mass-total", "HEAHEA", "the total gross mass is no less than the items", lambda d, e: d.total_is_less),
+    Rule(
+        "items-total-zeros", "HEAHEA", "the total number of items has no leading zeros",
+        lambda d, e: _zeros(e.value("TotNumOfIteHEA305")),
+    ),
+    Rule(
+        "packages-total-zeros", "HEAHEA", "the total number of packages has no leading zeros",
+        lambda d, e: _zeros(e.value("TotNumOfPacHEA306")),
+    ),
+    Rule(
+        "mass-total-sign", "HEAHEA", "the total gross mass has no sign",
+        lambda d, e: _signed(e.value("TotGroMasHEA307")),
     ),
 )  # fmt: skip
 _OF_PARTIES_AND_OFFICES = (
     Rule(
-        "8164", "C502", "TRACARENT601", "modes 1, 4, 8, 10, 11 need the carrier's TIN",
-        lambda d, e: d.mode in {AIR, *SHIP, *FERRY} and d.tin("TRACARENT601") is None,
+        "carrier-tin-needed", "TRACARENT601", "the carrier's TIN is needed, unless by road or rail",
+        lambda d, e: d.mode.rec19 not in ("", ROAD, RAIL) and not e.value(TRADERS["TRACARENT601"].tin),
     ),
     Rule(
-        "r806", "R806", "TRACARENT601", "the carrier at entry is another than the declarant",
-        lambda d, e: d.tin("TRACARENT601") == d.tin("PERLODSUMDEC"),
+        "carrier-is-another", "TRACARENT601", "the carrier at entry is another than the declarant",
+        lambda d, e: e.value(TRADERS["TRACARENT601"].tin) == d.declarant, at=TRADERS["TRACARENT601"].tin,
     ),
     Rule(
-        "8692", "R837", "PERLODSUMDEC", "the declarant's TIN is British",
-        lambda d, e: not (d.tin("PERLODSUMDEC") or "").startswith("GB"), at="TINPLD1",
+        "declarant-at-home", "PERLODSUMDEC", "the declarant's TIN is of this country",
+        lambda d, e: not d.codes.is_home(d.declarant), at="TINPLD1",
     ),
     Rule(
-        "8616", "R828", "CUSOFFLON", "the office of lodgement is another than that of first entry",
-        lambda d, e: value(e, "RefNumCOL1") == d.office("CUSOFFFENT730", "RefNumCUSOFFFENT731"), at="RefNumCOL1",
+        "office-is-another", "CUSOFFLON", "the office of lodgement is another than that of first entry",
+        lambda d, e: e.value("RefNumCOL1") == d.root.group("CUSOFFFENT730").value("RefNumCUSOFFFENT731"),
+        at="RefNumCOL1",
     ),
+    Rule("consignor-once", "TRACONCO1", _CONSIGNOR_WORDS, lambda d, e: bool(d.consignors)),
     Rule(
-        "8204", "C583", "TRACONCE1", "there is no consignee of the whole where an item has 10600",
+        "no-consignee-to-order", "TRACONCE1", "there is no consignee of the whole where an item is to order",
         lambda d, e: any(d.to_order),
     ),
     Rule(
-        "8619", "C583", "NOTPAR670", "a notify party of the whole needs 10600 in every item",
+        "notify-to-order", "NOTPAR670", "a notify party of the whole goes with every item to order",
         lambda d, e: not all(d.to_order),
     ),
     Rule(
-        "c562", "C562", "TRACONCE1", _TIN_WORDS,
-        lambda d, e: d.circumstance == "E" and d.tin("TRACONCE1") is None,
+        "consignee-tin-needed", "TRACONCE1", _TIN_WORDS,
+        lambda d, e: d.is_authorised and not e.has(TRADERS["TRACONCE1"].tin),
     ),
 )  # fmt: skip
 _OF_ITEMS = (
     Rule(
-        "8103", "C592", "GOOITEGDS", "the item's gross mass or the total is needed, unless circumstance E",
-        lambda d, e: not has(e, "GroMasGDS46") and d.circumstance != "E" and d.head("TotGroMasHEA307") is None,
+        "description-needed", "GOOITEGDS", "a description or a commodity code is needed",
+        lambda d, e: not e.has("GooDesGDS23") and not e.has("COMCODGODITM"),
     ),
     Rule(
-        "8104", "C574", "GOOITEGDS", "a place of loading is needed, of the whole or of the item",
-        lambda d, e: d.loading is None and not has(e, "PlaLoaGOOITE333"),
+        "means-limit", "GOOITEGDS", f"at most {MAX_ITEMS} means of transport in an item",
+        lambda d, e: len(e.groups("IDEMEATRAGI970")) > MAX_ITEMS,
     ),
     Rule(
-        "8136", "C574", "GOOITEGDS", "the item has no place of loading beside that of the whole",
-        lambda d, e: d.loading is not None, at="PlaLoaGOOITE333",
+        "mass-needed", "GOOITEGDS", "the item's gross mass or the total is needed, unless circumstance E",
+        lambda d, e: not e.has("GroMasGDS46") and not d.is_authorised and not d.header.has("TotGroMasHEA307"),
     ),
     Rule(
-        "8687", "C579", "GOOITEGDS", "a place of unloading is needed, of the whole or the item, unless circumstance E",
-        lambda d, e: d.circumstance != "E" and d.unloading is None and not has(e, "PlaUnlGOOITE333"),
+        "loading-needed", "GOOITEGDS", "a place of loading is needed, of the whole or of the item",
+        lambda d, e: not d.header.has("PlaLoaGOOITE334") and not e.has("PlaLoaGOOITE333"),
     ),
     Rule(
-        "8171", "C579", "GOOITEGDS", "the item has no place of unloading beside that of the whole",
-        lambda d, e: d.unloading is not None, at="PlaUnlGOOITE333",
+        "loading-once", "GOOITEGDS", "the item has no place of loading beside that of the whole",
+        lambda d, e: d.header.has("PlaLoaGOOITE334"), at="PlaLoaGOOITE333",
     ),
     Rule(
-        "8170", "C567", "GOOITEGDS", "a produced document or a commercial reference is needed",
-        lambda d, e: not has(e, "PRODOCDC2") and d.head("ComRefNumHEA") is None and not has(e, "ComRefNumGIM1"),
+        "unloading-needed", "GOOITEGDS", "a place of unloading is needed, of the whole or item, unless circumstance E",
+        lambda d, e: not d.is_authorised and not d.header.has("PlaUnlGOOITE334") and not e.has("PlaUnlGOOITE333"),
     ),
     Rule(
-        "8199", "C019", "GOOITEGDS", "an identity of the means is needed, of the whole or of the item, unless mode 4",
-        lambda d, e: d.identity is None and d.mode != AIR and not has(e, "IDEMEATRAGI970"),
+        "unloading-once", "GOOITEGDS", "the item has no place of unloading beside that of the whole",
+        lambda d, e: d.header.has("PlaUnlGOOITE334"), at="PlaUnlGOOITE333",
     ),
     Rule(
-        "8622", "C584", "GOOITEGDS", "an item with 10600 needs a notify party, its own or of the whole",
-        lambda d, e: is_to_order(e) and "NOTPAR670" not in d.groups and not has(e, "PRTNOT640"),
+        "reference-needed", "GOOITEGDS", "a produced document or a commercial reference is needed",
+        lambda d, e: not (e.has("PRODOCDC2") or e.has("ComRefNumGIM1") or d.header.has("ComRefNumHEA")),
     ),
     Rule(
-        "8623", "C584", "GOOITEGDS", "an item without 10600 needs a consignee, its own or of the whole",
-        lambda d, e: not is_to_order(e) and "TRACONCE1" not in d.groups and not has(e, "TRACONCE2"),
+        "means-needed", "GOOITEGDS", "an identity of the means is needed, of the whole or of the item, unless by air",
+        lambda d, e: d.identity is None and d.mode.means != FLIGHT and not e.has("IDEMEATRAGI970"),
     ),
     Rule(
-        "8620", "C584", "GOOITEGDS", "a notify party of the item needs 10600",
-        lambda d, e: not is_to_order(e), at="PRTNOT640",
+        "notify-needed", "GOOITEGDS", "an item to order needs a notify party, its own or of the whole",
+        lambda d, e: d.is_to_order(e) and not d.root.has("NOTPAR670") and not e.has("PRTNOT640"),
     ),
     Rule(
-        "8621", "C584", "GOOITEGDS", "the item has no notify party beside that of the whole",
-        lambda d, e: "NOTPAR670" in d.groups, at="PRTNOT640",
+        "consignee-needed", "GOOITEGDS", "an item that is not to order needs a consignee, its own or of the whole",
+        lambda d, e: not d.root.has("TRACONCE1") and not e.has("TRACONCE2") and not d.is_to_order(e),
     ),
     Rule(
-        "8624", "C584", "GOOITEGDS", "an item with 10600 has no consignee",
-        lambda d, e: is_to_order(e), at="TRACONCE2",
+        "item-notify-to-order", "GOOITEGDS", "a notify party of the item goes with an item to order",
+        lambda d, e: not d.is_to_order(e), at="PRTNOT640",
     ),
     Rule(
-        "8625", "C584", "GOOITEGDS", "the item has no consignee beside that of the whole",
-        lambda d, e: "TRACONCE1" in d.groups, at="TRACONCE2",
+        "notify-once", "GOOITEGDS", "the item has no notify party beside that of the whole",
+        lambda d, e: d.root.has("NOTPAR670"), at="PRTNOT640",
     ),
     Rule(
-        "c511", "C511", "GOOITEGDS", "the item has no consignor beside that of the whole",
-        lambda d, e: "TRACONCO1" in d.groups, at="TRACONCO2",
+        "no-item-consignee-to-order", "GOOITEGDS", "an item to order has no consignee",
+        lambda d, e: d.is_to_order(e), at="TRACONCE2",
     ),
     Rule(
-        "c576", "C576", "GOOITEGDS", "the item has no method of payment beside that of the whole",
-        lambda d, e: d.head("TraChaMetOfPayHEA1") is not None, at="MetOfPayGDI12",
+        "consignee-once", "GOOITEGDS", "the item has no consignee beside that of the whole",
+        lambda d, e: d.root.has("TRACONCE1"), at="TRACONCE2",
     ),
     Rule(
-        "8678", "R007", "GOOITEGDS", "the item number has no leading zeros",
-        lambda d, e: _zeros(value(e, "IteNumGDS7")), at="IteNumGDS7",
+        "consignor-once", "GOOITEGDS", _CONSIGNOR_WORDS,
+        lambda d, e: d.root.has("TRACONCO1"), at="TRACONCO2",
     ),
     Rule(
-        "8679", "", "GOOITEGDS", "the gross mass has no sign",
-        lambda d, e: _signed(value(e, "GroMasGDS46")), at="GroMasGDS46",
+        "payment-once", "GOOITEGDS", "the item has no method of payment beside that of the whole",
+        lambda d, e: d.header.has("TraChaMetOfPayHEA1"), at="MetOfPayGDI12",
+    ),
+    Rule(
+        "item-number-zeros", "GOOITEGDS", "the item number has no leading zeros",
+        lambda d, e: _zeros(e.value("IteNumGDS7")), at="IteNumGDS7",
+    ),
+    Rule(
+        "mass-sign", "GOOITEGDS", "the gross mass has no sign",
+        lambda d, e: _signed(e.value("GroMasGDS46")), at="GroMasGDS46",
     ),
 )  # fmt: skip
 _OF_PARTS_OF_ITEMS = (
     Rule(
-        "c562", "C562", "TRACONCE2", _TIN_WORDS,
-        lambda d, e: d.circumstance == "E" and value(e, TRADERS["TRACONCE2"].tin) is None,
+        "item-consignee-tin-needed", "TRACONCE2", _TIN_WORDS,
+        lambda d, e: d.is_authorised and not e.has(TRADERS["TRACONCE2"].tin),
     ),
     Rule(
-        "8198", "C019", "IDEMEATRAGI970", "no identity of the means beside that of the whole, nor by mode 4",
-        lambda d, e: d.identity is not None or d.mode == AIR,
+        "means-once", "IDEMEATRAGI970", "no identity of the means beside that of the whole, nor by air",
+        lambda d, e: d.identity is not None or d.mode.means == FLIGHT,
     ),
     Rule(
-        "8147", "C020", "IDEMEATRAGI970", "the nationality of the means is needed, unless mode 2",
-        lambda d, e: d.mode != RAIL and not has(e, "NatIDEMEATRAGI973"),
+        "means-nationality-needed", "IDEMEATRAGI970", "the nationality of the means is needed, unless by rail",
+        lambda d, e: d.mode.rec19 != RAIL and not e.has("NatIDEMEATRAGI973"),
     ),
     Rule(
-        "8114", "C514", "IDEMEATRAGI970", _SHIP_WORDS,
-        lambda d, e: _is_no_ship(d, value(e, "IdeMeaTraGIMEATRA971")), at="IdeMeaTraGIMEATRA971",
+        "ship-identity", "IDEMEATRAGI970", _SHIP_WORDS,
+        lambda d, e: _is_no_ship(d, e.value("IdeMeaTraGIMEATRA971")), at="IdeMeaTraGIMEATRA971",
     ),
     Rule(
-        "8149", "C062", "PACGS2", "bulk has neither a number of packages nor of pieces",
-        lambda d, e: _kind(e) in BULK and (has(e, "NumOfPacGS24") or has(e, "NumOfPieGS25")),
+        "bulk-uncounted", "PACGS2", "bulk has neither a number of packages nor of pieces",
+        lambda d, e: d.kind(e) == "bulk" and (e.has("NumOfPacGS24") or e.has("NumOfPieGS25")),
     ),
     Rule(
-        "8150", "C062", "PACGS2", "unpacked goods have a number of pieces and none of packages",
-        lambda d, e: _kind(e) in UNPACKED and (has(e, "NumOfPacGS24") or not has(e, "NumOfPieGS25")),
+        "pieces-counted", "PACGS2", "unpacked goods have a number of pieces and none of packages",
+        lambda d, e: d.kind(e) == "unpacked" and (e.has("NumOfPacGS24") or not e.has("NumOfPieGS25")),
     ),
     Rule(
-        "8151", "C062", "PACGS2", "packages have a number and no number of pieces",
-        lambda d, e: _is_packed(e) and (not has(e, "NumOfPacGS24") or has(e, "NumOfPieGS25")),
+        "packages-counted", "PACGS2", "packages have a number and no number of pieces",
+        lambda d, e: d.kind(e) is None and (not e.has("NumOfPacGS24") or e.has("NumOfPieGS25")),
     ),
     Rule(
-        "8152", "C062", "PACGS2", "packages have marks and numbers, unless there is a specific circumstance",
-        lambda d, e: _is_packed(e) and d.circumstance is None and not has(e, "MarNumOfPacGSL21"),
+        "marks-needed", "PACGS2", "packages need marks and numbers, unless there is a specific circumstance",
+        lambda d, e: d.kind(e) is None and not d.header.has("SpeCirIndHEA1") and not e.has("MarNumOfPacGSL21"),
     ),
     Rule(
-        "8153", "TR0022", "PACGS2", "where there are no packages, others of the same marks are counted",
-        lambda d, e: _is_none(e) and value(e, "MarNumOfPacGSL21") not in d.counted_marks,
+        "marks-counted", "PACGS2", "where there are no packages, others of the same marks are counted",
+        lambda d, e: _is_none(e) and e.value("MarNumOfPacGSL21") not in d.counted_marks,
     ),
     Rule(
-        "8680", "", "PACGS2", "the number of packages has no leading zeros",
-        lambda d, e: _zeros(value(e, "NumOfPacGS24")), at="NumOfPacGS24",
+        "packages-zeros", "PACGS2", "the number of packages has no leading zeros",
+        lambda d, e: _zeros(e.value("NumOfPacGS24")), at="NumOfPacGS24",
     ),
     Rule(
-        "8681", "", "PACGS2", "the number of pieces has no leading zeros",
-        lambda d, e: _zeros(value(e, "NumOfPieGS25")), at="NumOfPieGS25",
+        "pieces-zeros", "PACGS2", "the number of pieces has no leading zeros",
+        lambda d, e: _zeros(e.value("NumOfPieGS25")), at="NumOfPieGS25",
     ),
 )  # fmt: skip
 # Asked of the text itself: the schema counts the digits of the number, these those that were written.
 _OF_MASSES = tuple(
-    Rule(number, "", of, words, broken, at=at)
+    Rule(name, of, words, broken, at=at)
     for of, at in (("HEAHEA", "TotGroMasHEA307"), ("GOOITEGDS", "GroMasGDS46"))
-    for number, words, broken in (
-        ("8674", "a mass has no leading zeros", lambda d, e, at=at: _zeros(value(e, at))),
-        ("8675", "a mass has at most eleven digits", lambda d, e, at=at: _digits(value(e, at)) > 11),
-        ("8676", "a mass has at most three digits after the point", lambda d, e, at=at: _decimals(value(e, at)) > 3),
-        ("8677", "a mass has digits on both sides of its point", lambda d, e, at=at: _is_bare(value(e, at))),
+    for name, words, broken in (
+        ("mass-zeros", "a mass has no leading zeros", lambda d, e, at=at: _zeros(e.value(at))),
+        ("mass-digits", "a mass has at most eleven digits", lambda d, e, at=at: _digits(e.value(at)) > 11),
+        ("mass-decimals", "a mass has at most three decimals", lambda d, e, at=at: _decimals(e.value(at)) > 3),
+        ("mass-point", "a mass has digits on both sides of its point", lambda d, e, at=at: _is_bare(e.value(at))),
     )
 )
+
+
+def _is_none(package: Group) -> bool:
+    number = package.value("NumOfPacGS24")
+    return number is not None and int(number) == 0
 
 
 def _digits(text: str | None) -> int:
@@ -378,4 +351,7 @@ def _is_bare(text: str | None) -> bool:
     return _BARE_POINT.match(text or "") is not None
 
 
-RULES = (*_OF_THE_MESSAGE, *_OF_THE_HEADER, *_OF_PARTIES_AND_OFFICES, *_OF_ITEMS, *_OF_PARTS_OF_ITEMS, *_OF_MASSES)
+RULES = (
+    *_OF_THE_MESSAGE, *_OF_TRANSPORT, *_OF_TOTALS, *_OF_PARTIES_AND_OFFICES, *_OF_ITEMS, *_OF_PARTS_OF_ITEMS,
+    *_OF_MASSES,
+)  # fmt: skip

@@ -14,15 +14,15 @@ from typing import Any
 from lxml import etree
 
 from adapters.document import Element, xml_text
-from adapters.ens_codes import NAMESPACE_PREFIX, TRADERS
+from adapters.ens_codes import FAMILY
 from adapters.ens_form import Part, has_form, structure
 from adapters.ens_reason import Told, as_errors, as_intervention, taken_apart
+from adapters.ens_structures import NAMESPACE_PREFIX, TRADERS
 from adapters.profile import Profile
 from schemas import Message, ShipmentMessage
 from schemas.errors import Fault, TranslationError
 from schemas.shipment import Party, Shipment
 
-FAMILY = "ens"
 # The element of the moment at which it happened, by answer.
 MOMENTS = {
     "CC304A": "AmeAccDatTimHEA111",
@@ -50,7 +50,7 @@ def write_answer(message: Message, profile: Profile) -> bytes:
     root: Element = etree.Element(f"{{{uri}}}{name}", nsmap={"ie": uri})
     faults: list[Fault] = []
     content = _header(message, name) | _groups(message, name, elements, lines, profile)
-    _fill(root, structure(name), content, f"/{name}", faults)
+    _fill(root, structure(name).parts, content, f"/{name}", faults)
     if faults:
         raise TranslationError(list(dict.fromkeys(faults)))
     written: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)

@@ -45,11 +45,6 @@ _SPECTRA = {
     "Spectrum", "ChannelData", "Calibration", "EnergyCalibration", "FWHMCalibration", "GrossCounts", "EnergyWindows",
     "RadDetectorInformation", "MultimediaData",
 }  # fmt: skip
-_NO_ALARM = {
-    "", "0", "false", "no", "none", "noalarm", "noalarms", "off", "normal", "notspecified", "na", "background", "ok",
-    "clear", "cleared", "inactive", "disabled", "quiet", "nominal", "notalarmed",
-}  # fmt: skip
-_YES = {"1", "true", "yes", "on", "alarm", "alarmed"}
 # Settings of an alarm are no alarm.
 _SETTING = re.compile(
     r"threshold|setting|level|light|window|audible|indices|datetime|time$|description|extension", re.I
@@ -106,6 +101,28 @@ def codes(profile: Profile, section: str) -> Mapping[str, Any]:
     return profile.table("n42", section) or NEUTRAL.table("n42", section)
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What instruments say, as a profile has it."""
+
+    item: Mapping[str, Any]
+    passage: Mapping[str, Any]
+    answer: Mapping[str, str]
+
+    def is_yes(self, said: str) -> bool:
+        """Tell whether a word says yes, there is an alarm."""
+        return self.answer.get(fold(said)) == "yes"
+
+    def is_no(self, said: str) -> bool:
+        """Tell whether a word, or none, says that there is no alarm."""
+        return not fold(said) or self.answer.get(fold(said)) == "no"
+
+
+def words_of(profile: Profile) -> Words:
+    """Return a profile's words for instruments."""
+    return Words(codes(profile, "item"), codes(profile, "passage"), codes(profile, "answer"))
+
+
 def root_of(document: Document, findings: Findings) -> Element:
     """Return the root element, undeclared prefixes declared.
 
@@ -159,12 +176,12 @@ def passage_of(data: Element, origin: Origin, findings: Findings, profile: Profi
     first = next(descendants(data, "Measurement"), None)
     found.uuid = data.get("n42DocUUID") or (first.get("UUID") if first is not None else None)
     found.moment = _time(data, origin, findings)
-    item, passage = codes(profile, "item"), codes(profile, "passage")
+    words = words_of(profile)
     for element in _leaves(data):
-        _leaf(element, found, item, passage, findings)
-    _alarms(data, found, origin)
+        _leaf(element, found, words, findings)
+    _alarms(data, found, origin, words)
     for nuclide in descendants(data, "Nuclide"):
-        _nuclide(nuclide, found)
+        _nuclide(nuclide, found, words)
     return found
 
 
@@ -192,20 +209,18 @@ _INSTRUMENT = {
 _DESCRIPTIONS = {"RadItemDescription", "ItemDescription", "ItemMeasuredDescription"}
 
 
-def _leaf(
-    element: Element, found: Passage, item: Mapping[str, Any], passage: Mapping[str, Any], findings: Findings
-) -> None:
+def _leaf(element: Element, found: Passage, words: Words, findings: Findings) -> None:
     name, said = local_name(element), text(element)
     if name == "Characteristic":
         key, said = text(element, "CharacteristicName"), text(element, "CharacteristicValue")
-        _named(key, said, element, found, item, passage, findings)
+        _named(key, said, element, found, words, findings)
         return
     if said is None:
         return
     if name in _INSTRUMENT:
         found.instrument.setdefault(_INSTRUMENT[name], said[:200])
     elif name in ("Occupied", "OccupancyIndicator"):
-        found.occupied = found.occupied or fold(said) in _YES
+        found.occupied = found.occupied or words.is_yes(said)
     elif name in ("Coordinates", "GeographicPoint"):
         found.point = found.point or _point(*said.replace(",", " ").split()[:2])
     elif name == "LatitudeValue":
@@ -214,29 +229,26 @@ def _leaf(
         unit = element.get("Units") or ("m/s" if name == "SpeedValue" else "")
         found.noted.setdefault("speed", f"{said} {unit}".strip()[:64])
     elif name == "Remark" or name in _DESCRIPTIONS:
-        _sentence(name, said, element, found, item, passage, findings)
+        _sentence(name, said, element, found, words, findings)
     elif name == "AnalysisResultDescription" or name == "AnalysisResultStatusCode":
         if len(found.results) < MAX_ALARMS:
             found.results.append(said[:512])
     else:
-        _named(name, said, element, found, item, passage, findings)
+        _named(name, said, element, found, words, findings)
 
 
-def _sentence(
-    name: str, said: str, element: Element, found: Passage, item: Mapping[str, Any], passage: Mapping[str, Any],
-    findings: Findings,
-) -> None:  # fmt: skip
+def _sentence(name: str, said: str, element: Element, found: Passage, words: Words, findings: Findings) -> None:
     """Read a remark: pairs of name and value; and container numbers whose check digit holds."""
     if name in _DESCRIPTIONS and found.description is None:
         found.description = said[:512]
     for part in re.split(r"[;,\n]", said[:2000]):
         pair = _PAIR.fullmatch(part)
         if pair is not None and "alarm" in pair[1].lower() and name == "Remark":
-            alarm = None if _SETTING.search(pair[1]) else _word(pair[1].lower(), pair[2])
+            alarm = None if _SETTING.search(pair[1]) else _word(pair[1].lower(), pair[2], words)
             if alarm is not None and alarm not in found.alarms and len(found.alarms) < MAX_ALARMS:
                 found.alarms.append(alarm)
         elif pair is not None:
-            _named(pair[1], pair[2], element, found, item, passage, findings)
+            _named(pair[1], pair[2], element, found, words, findings)
     for match in _CONTAINER.finditer(said[:2000].upper()):
         number = "".join(match.groups())
         if container_check_digit(number) == int(number[10]):
@@ -244,17 +256,16 @@ def _sentence(
 
 
 def _named(
-    key: str | None, said: str | None, element: Element, found: Passage, item: Mapping[str, Any],
-    passage: Mapping[str, Any], findings: Findings,
-) -> None:  # fmt: skip
+    key: str | None, said: str | None, element: Element, found: Passage, words: Words, findings: Findings
+) -> None:
     """Take what a name says that it is: an identifier of the item, or a detail of its passage."""
     name = fold(key or "")
     if said is None:
         return
-    if name in passage:
-        found.noted.setdefault(passage[name], said[:200])
-    elif name in item:
-        scheme: Scheme = item[name]
+    if name in words.passage:
+        found.noted.setdefault(words.passage[name], said[:200])
+    elif name in words.item:
+        scheme: Scheme = words.item[name]
         normal = normal_identifier(said)
         if scheme == "container":
             normal = equipment_number(said)
@@ -292,7 +303,7 @@ def _time(data: Element, origin: Origin, findings: Findings) -> tuple[datetime, 
     return None
 
 
-def _alarms(data: Element, found: Passage, origin: Origin) -> None:
+def _alarms(data: Element, found: Passage, origin: Origin, words: Words) -> None:
     for element in data.iter():
         name = local_name(element)
         if "alarm" not in name.lower() or _SETTING.search(name) or len(found.alarms) >= MAX_ALARMS:
@@ -300,12 +311,12 @@ def _alarms(data: Element, found: Passage, origin: Origin) -> None:
         above = local_name(element.getparent()) if element.getparent() is not None else ""
         if "alarm" in above.lower():
             continue
-        alarm = _alarm(element, origin)
+        alarm = _alarm(element, origin, words)
         if alarm is not None and alarm not in found.alarms:
             found.alarms.append(alarm)
 
 
-def _alarm(element: Element, origin: Origin) -> Alarm | None:
+def _alarm(element: Element, origin: Origin, words: Words) -> Alarm | None:
     """Read an alarm: with parts (2011), or a name with a yes or a word (extensions of 2006)."""
     name = local_name(element).lower()
     if len(element):
@@ -313,9 +324,9 @@ def _alarm(element: Element, origin: Origin) -> Alarm | None:
         said = next((value for key, value in parts.items() if re.search("category|type|code|kind", key, re.I)), None)
         described = next((value for key, value in parts.items() if re.search("description|remark", key, re.I)), None)
         if said is None:
-            raised = [key for key, value in parts.items() if fold(value) in _YES and not _SETTING.search(key)]
+            raised = [key for key, value in parts.items() if words.is_yes(value) and not _SETTING.search(key)]
             said = " ".join(raised) if raised else None
-        if said is None or fold(said) in _NO_ALARM:
+        if said is None or words.is_no(said):
             return None
         given = next((value for key, value in parts.items() if re.search("time$", key, re.I)), None)
         moment = read_time(given, origin.zone) if given else None
@@ -324,14 +335,14 @@ def _alarm(element: Element, origin: Origin) -> Alarm | None:
     # A number with a unit or a fraction is what an alarm is set to.
     if element.get("Units") or re.fullmatch(r"[-+]?[0-9]*\.[0-9]+(?:[eE][-+]?[0-9]+)?", said):
         return None
-    return _word(name, said)
+    return _word(name, said, words)
 
 
-def _word(name: str, said: str) -> Alarm | None:
+def _word(name: str, said: str, words: Words) -> Alarm | None:
     """An alarm by its name and a yes or a word; None where the word is that there is none."""
-    if fold(said) in _NO_ALARM:
+    if words.is_no(said):
         return None
-    return Alarm(_category(said, name), None if fold(said) in _YES else said[:512])
+    return Alarm(_category(said, name), None if words.is_yes(said) else said[:512])
 
 
 def _category(said: str, name: str) -> str:
@@ -343,9 +354,9 @@ def _category(said: str, name: str) -> str:
     return "other"
 
 
-def _nuclide(element: Element, found: Passage) -> None:
+def _nuclide(element: Element, found: Passage, words: Words) -> None:
     name = text(element, "NuclideName")
-    if name is None or fold(text(element, "NuclideIdentifiedIndicator") or "true") not in _YES:
+    if name is None or not words.is_yes(text(element, "NuclideIdentifiedIndicator") or "true"):
         return
     details = {local_name(part): said for part in element.iter() if part is not element and (said := text(part))}
     confidence = next(

@@ -233,8 +233,6 @@ REFERENCES: dict[str, Scheme] = {
     "GRN": "other",
     "otherGuaranteeReference": "other",
 }
-# Kinds of means of transport that are counted as equipment: wagons, road vehicles and their trailers.
-LAND_VEHICLES = frozenset({"20", "30", "31"})
 
 # CL716: another control, which is told in words (C0451).
 OTHER_CONTROL = "50"

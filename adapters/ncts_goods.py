@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator
 
 from adapters.document import Element, Findings, Identifiers, child, children, local_name, text
-from adapters.ens_codes import CERTIFICATES, TRANSPORT_DOCUMENTS, document_type
-from adapters.ncts_codes import DOCUMENTS, FAMILY, LAND_VEHICLES, OFFICES, PARTIES, REFERENCES
+from adapters.ncts_codes import DOCUMENTS, FAMILY, OFFICES, PARTIES, REFERENCES
 from adapters.profile import Profile
 from schemas.base import present
 from schemas.codes import container_warning, equipment_number, has_container_form, is_country, normal_identifier
@@ -18,6 +17,7 @@ from schemas.shipment import Equipment, Goods, Means, Party, Scheme, Transport
 _MASS = re.compile(r"(?:[0-9]{1,16}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 _MODE = re.compile(r"[0-9]", re.ASCII)
+_UNTDID = re.compile(r"N[0-9]{3}", re.ASCII)
 _MEANS = ("ActiveBorderTransportMeans", "DepartureTransportMeans", "TransportMeans")
 
 
@@ -54,6 +54,7 @@ class Content:
     def gather_identifiers(self) -> None:
         """Add every reference of goods, documents, containers, seals and vehicles."""
         add = self.identifiers.add
+        land_vehicles = self.profile.table(FAMILY, "land-vehicle")
         for element in self.root.iter():
             name = local_name(element)
             if name in REFERENCES:
@@ -68,19 +69,23 @@ class Content:
                 )
                 if scheme is not None:
                     add(scheme, text(element, "referenceNumber"))
-            elif name in _MEANS and text(element, "typeOfIdentification") in LAND_VEHICLES:
+            elif name in _MEANS and text(element, "typeOfIdentification") in land_vehicles:
                 add("equipment", text(element, "identificationNumber"))
 
     def _document_scheme(self, group: str, code: str, number: str) -> Scheme | None:
-        kind = document_type(code.upper())
-        if group == "TransportDocument" or kind in TRANSPORT_DOCUMENTS:
+        if group == "TransportDocument":
             return "transport-document"
-        if kind in CERTIFICATES:
-            return "certificate"
+        if (known := self._known_document(code.upper())) is not None:
+            return known
         if group == "PreviousDocument":
             return "mrn" if code.upper() in self.profile.table(FAMILY, "declaration") else "other"
         # Licences, invoices and the like; authorisations of a trader tell no consignment from another.
         return "other" if group == "SupportingDocument" else None
+
+    def _known_document(self, code: str) -> Scheme | None:
+        kind = code[1:] if _UNTDID.fullmatch(code) else code
+        found: Scheme | None = self.profile.table(FAMILY, "document").get(kind)
+        return found
 
     def _add_container(self, field: Element) -> None:
         number = equipment_number(field.text or "")

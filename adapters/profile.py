@@ -7,10 +7,12 @@ A profile is a folder: `profile.toml` with `title`, `version` and, if it builds 
 `<family>.toml` for each family of formats it has something to say of, one TOML table for each section, code
 = meaning. What it does not say, the profile it extends says, code by code. The table `[rules]` of a family says
 of each section what its meanings are: `type` (a shipment event), `alert-type`, `scheme`, `token` (a word in lower
-case), `text`, further words after `|`, or a table of these for meanings of several parts. What has a rule is
+case), `text`, further words after `|`, or a table of these for meanings of several parts, those with a `?` after their
+name not needed. The table `[known]` says of a section in which one its codes have to stand. What these say is
 checked when the profile is read, so that no document meets a slip of the pen.
 """
 
+import difflib
 import functools
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -33,7 +35,7 @@ MAX_FILE_BYTES = 1024 * 1024
 # A profile extends one that extends another; more is a circle or a maze.
 MAX_DEPTH = 5
 
-RULES = "rules"
+RULES, KNOWN = "rules", "known"
 Table = Mapping[str, Any]
 _KINDS: Mapping[str, TypeAdapter[Any]] = {
     "type": TypeAdapter(ShipmentType),
@@ -131,11 +133,16 @@ def _unruly(profile: Profile) -> Iterator[Fault]:
             known = ", ".join(sorted(parent.known_families()))
             yield Fault("unknown-family", place, f"{parent.name} has no such family of formats; it has {known}")
             continue
-        rules = profile.table(family, RULES)
+        rules, known_in = profile.table(family, RULES), profile.table(family, KNOWN)
         for section, table in sections.items():
-            if parent is not None and section != RULES and section not in parent.sections(family):
-                known = ", ".join(sorted(parent.sections(family) - {RULES}))
+            if parent is not None and section not in (RULES, KNOWN) and section not in parent.sections(family):
+                known = ", ".join(sorted(parent.sections(family) - {RULES, KNOWN}))
                 yield Fault("unknown-section", f"{place}:{section}", f"{parent.name} has {known}")
+            wanted = (parent or profile).table(family, known_in[section]) if section in known_in else table
+            for code in sorted(table.keys() - wanted.keys()):
+                close = difflib.get_close_matches(code, wanted, n=1, cutoff=0.5)
+                hint = f"; the nearest known is {close[0]}" if close else ""
+                yield Fault("unknown-code", f"{place}:{section}.{code}", f"none of the codes of {section}{hint}")
             for code, meaning in table.items() if section in rules else ():
                 if not _allowed(meaning, rules[section]):
                     said = f"not what the rule of {section} allows: {rules[section]}"
@@ -144,8 +151,10 @@ def _unruly(profile: Profile) -> Iterator[Fault]:
 
 def _allowed(meaning: Any, rule: Any) -> bool:
     if isinstance(rule, Mapping):
-        within = isinstance(meaning, dict) and meaning.keys() <= rule.keys()
-        return within and all(_allowed(value, rule[key]) for key, value in meaning.items())
+        parts = {name.removesuffix("?"): part for name, part in rule.items()}
+        needed = rule.keys() & parts.keys()
+        complete = isinstance(meaning, dict) and needed <= meaning.keys() <= parts.keys()
+        return complete and all(_allowed(value, parts[name]) for name, value in meaning.items())
     kind, *words = str(rule).split("|")
     if meaning in words:
         return True

@@ -24,7 +24,7 @@ from adapters.document import (
 )
 from adapters.profile import NEUTRAL, Profile
 from adapters.sps_acknowledgement import SpsAcknowledgement
-from adapters.sps_consignment import Consignment, read_consignment, refer, words
+from adapters.sps_consignment import FAMILY, Consignment, read_consignment, refer, words
 from adapters.sps_hub import NAMESPACE, Carried, carried, carries, is_of_hub, read_envelope
 from adapters.translator import Draft, Reading, Translator
 from schemas import Message, Shipment
@@ -38,28 +38,6 @@ _KNOWN_VERSIONS = ("17", "8")
 # A hub hands over what waits for a country in one go; its pages are far below this.
 MAX_CERTIFICATES = 500
 
-# UN/CEFACT status codes (UNTDID 4405): event, outcome, and whether the certificate is in force at all.
-_STATUS = {
-    "4": ("declared", "final", True),
-    "36": ("amended", "revised", True),
-    "39": ("declared", "approved", True),
-    "40": ("withdrawn", "withdrawn", True),
-    "41": ("rejected", "rejected", True),
-    "42": ("declared", "approval-pending", False),
-    "44": ("amended", "replaced", True),
-    "47": ("declared", "draft", False),
-    "48": ("declared", "live", True),
-    "49": ("withdrawn", "expired", True),
-    "63": ("rejected", "not-accepted", True),
-    "64": ("withdrawn", "cancelled", True),
-    "67": ("declared", "preliminary", False),
-    "70": ("declared", "issued", True),
-    "73": ("declared", "confirmed", True),
-    "74": ("withdrawn", "expired", True),
-    "85": ("amended", "updated", True),
-    "87": ("declared", "under-consideration", False),
-    "97": ("declared", "pending", False),
-}
 # The clause of an EU entry document (CHED) that holds the border post's decision.
 _CONCLUSION = "DECISION_CONCLUSION"
 # The schemes of identifiers, best first, for the key of the consignment.
@@ -136,40 +114,40 @@ def _read(one: Carried, origin: Origin, findings: Findings) -> Draft | None:
         read_envelope(one.envelope, number, identifiers, findings)
     kind = text(header, "TypeCode")
     papers = [Paper(**present(type=kind and kind[:64], id=number, issuer=issuer))] if number else []
-    papers += _references(header, identifiers, findings)
+    papers += _references(header, identifiers, findings, origin.profile)
     consignment = child(certificate, "SPSConsignment")
     if consignment is None:
         findings.warn_at("missing", certificate, "no consignment: only the paper itself is known", "SPSConsignment")
         body = Consignment()
     else:
-        body = read_consignment(consignment, identifiers, findings)
+        body = read_consignment(consignment, identifiers, findings, origin.profile)
     if not identifiers:
         findings.fault("no-identifier", place_of(certificate), "neither number nor container nor any other reference")
         return None
     issued = _issued(header, origin, findings)
     moment, assumed = issued or (origin.received, False)
-    event, outcome, in_force = _status(header, findings)
+    event, outcome, classifier = _status(header, findings, origin.profile)
     conclusion = _conclusion(header)
-    if conclusion is not None and event == "declared" and in_force:
-        event, outcome = "inspected", conclusion
+    if conclusion is not None and event == "shipment.declared" and classifier is None:
+        event, outcome = "shipment.inspected", conclusion
     data = Shipment(
         **present(
             identifiers=identifiers.as_list(),
             occurred=moment,
             zone_assumed=assumed or None,
-            classifier=None if in_force else "planned",
+            classifier=classifier,
             documents=list(dict.fromkeys([*papers, *body.documents])),
             decision=Decision(**present(authority=issuer, outcome=outcome)) if outcome else None,
             **body.fields,
         )
     )
     subject = identifiers.first(*KEY_SCHEMES) or ""  # type: ignore[arg-type]  # the schemes of the tuple
-    return Draft(f"shipment.{event}", subject, moment, data)
+    return Draft(event, subject, moment, data)
 
 
-def _references(header: Element, identifiers: Identifiers, findings: Findings) -> list[Paper]:
+def _references(header: Element, identifiers: Identifiers, findings: Findings, profile: Profile) -> list[Paper]:
     """Read the papers a certificate refers to, and the certificates it replaces (IPPC note ADRPN)."""
-    found = refer(header, identifiers, findings)
+    found = refer(header, identifiers, findings, profile)
     for note in children(header, "IncludedSPSNote"):
         replaced = text(note, "Content")
         if (text(note, "Subject") or "").upper() == "ADRPN" and replaced and len(replaced) <= 256:
@@ -195,15 +173,17 @@ def _issued(header: Element, origin: Origin, findings: Findings) -> tuple[dateti
     return None
 
 
-def _status(header: Element, findings: Findings) -> tuple[str, str | None, bool]:
+def _status(header: Element, findings: Findings, profile: Profile) -> tuple[str, str | None, str | None]:
+    """Return the event, the outcome and the classifier that the certificate's status says."""
     code = text(header, "StatusCode")
-    known = _STATUS.get(code.lstrip("0") or "0") if code else None
+    known = profile.table(FAMILY, "status").get(code.lstrip("0") or "0") if code else None
     if known is None:
         findings.warn_at("status", header, "not a known status of a certificate: read as presented", "StatusCode")
-        return "declared", None, True
-    if not known[2]:
+        return "shipment.declared", None, None
+    classifier = known.get("classifier")
+    if classifier is not None:
         findings.warn_at("not-in-force", header, "the certificate is not issued yet: read as planned", "StatusCode")
-    return known
+    return known["event"], known["outcome"], classifier
 
 
 def _conclusion(header: Element) -> str | None:

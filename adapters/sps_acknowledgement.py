@@ -24,7 +24,7 @@ from adapters.document import (
     xml_text,
 )
 from adapters.profile import NEUTRAL, Profile
-from adapters.sps_consignment import RELATION_OF, refer
+from adapters.sps_consignment import FAMILY, refer
 from adapters.sps_hub import carried, carries, read_envelope
 from adapters.translator import Draft, Reading
 from schemas import Message, Shipment, ShipmentMessage
@@ -40,19 +40,8 @@ _TYPES = "urn:un:unece:uncefact:data:standard:UnqualifiedDataType:21"
 _MUTUAL = "ZZZ"
 _PHYTOSANITARY = "851"
 
-# UNTDID 4405 for each decision; the word before the reason says which of those with one code it is.
-_CODES = {
-    "released": 39,  # approved
-    "refused": 41,  # rejected
-    "held": 42,  # approval pending
-    "inspected": 87,  # under consideration
-    "selected-for-inspection": 228,  # inspection required by authority
-    "selected-for-scan": 228,
-    "documents-required": 241,  # missing document
-    "rejected": 334,  # document refused
-}
-_EVENTS = {code: event for event, code in reversed(_CODES.items())}
-_REASON = re.compile(rf"({'|'.join(sorted(_CODES, reverse=True))})(?: by ([^:]+))?(?:: (.+))?", re.DOTALL)
+# The event and its authority before the reason: the word says which of those with one code it is.
+_REASON = re.compile(r"([a-z]+(?:-[a-z]+)*)(?: by ([^:]+))?(?:: (.+))?", re.DOTALL)
 
 
 class SpsAcknowledgement:
@@ -96,24 +85,32 @@ class SpsAcknowledgement:
         Raises:
             TranslationError: it is no decision of an authority.
         """
-        event = message.type.partition(".")[2]
-        if not isinstance(message, ShipmentMessage) or event not in _CODES:
-            detail = f"an acknowledgement says {', '.join(_CODES)}; not {message.type}"
-            raise TranslationError([Fault("not-expressible", "/type", detail)])
-        return _write(message, event)
+        codes = profile.table(FAMILY, "answer")
+        if not isinstance(message, ShipmentMessage) or message.type not in codes:
+            words = ", ".join(type_.removeprefix("shipment.") for type_ in codes)
+            raise TranslationError(
+                [Fault("not-expressible", "/type", f"an acknowledgement says {words}; not {message.type}")]
+            )
+        return _write(message, profile)
 
 
 def _read(element: Element, envelope: Element | None, origin: Origin, findings: Findings) -> Draft | None:
     code = text(element, "StatusCode") or ""
     said = long_text(element, "ReasonInformation") or ""
+    codes = origin.profile.table(FAMILY, "answer")
     match = _REASON.fullmatch(said)
-    event = _EVENTS.get(int(code)) if code.isdecimal() and len(code) < 10 else None
+    told = codes.get(f"shipment.{match[1]}") if match is not None else None
+    if told is None:
+        match = None
+    plain = code.lstrip("0")
+    event = next((type_ for type_, known in codes.items() if known == plain), None)
     if event is None:
-        findings.fault("status", f"{place_of(element)}/StatusCode", f"one of {', '.join(map(str, _EVENTS))}")
-    elif match is not None and _CODES[match[1]] == int(code):
-        event = match[1]
+        known = ", ".join(dict.fromkeys(codes.values()))
+        findings.fault("status", f"{place_of(element)}/StatusCode", f"one of {known}")
+    elif match is not None and told == plain:
+        event = f"shipment.{match[1]}"
     identifiers = Identifiers()
-    documents = refer(element, identifiers, findings)
+    documents = refer(element, identifiers, findings, origin.profile)
     if envelope is not None:
         # An answer's envelope names the certificate that it answers.
         identifiers.add("certificate", text(envelope, "NPPOCertificateNumber"))
@@ -129,29 +126,32 @@ def _read(element: Element, envelope: Element | None, origin: Origin, findings: 
         findings.warn_at("missing", element, "no legible time; when it was received stands in", "IssueDateTime")
     moment, assumed = found or (origin.received, False)
     authority, reason = (match[2], match[3]) if match is not None else (None, said)
+    outcome = event.removeprefix("shipment.")
+    decision = Decision(**present(authority=authority and authority[:512], outcome=outcome, reason=reason))
     data = Shipment(
         **present(
             identifiers=identifiers.as_list(),
             occurred=moment,
             zone_assumed=assumed or None,
             documents=documents,
-            decision=Decision(**present(authority=authority and authority[:512], outcome=event, reason=reason)),
+            decision=decision,
         )
     )
     subject = identifiers.first("ucr", "mrn", "transport-document", "lrn", "certificate", "container", "other", "seal")
-    return Draft(f"shipment.{event}", subject or identifiers.as_list()[0].value, moment, data)
+    return Draft(event, subject or identifiers.as_list()[0].value, moment, data)
 
 
-def _write(message: ShipmentMessage, event: str) -> bytes:
+def _write(message: ShipmentMessage, profile: Profile) -> bytes:
     data = message.data
+    relations = {scheme: code for code, scheme in reversed(list(profile.table(FAMILY, "relation").items()))}
     prefixes: Any = {None: _DOCUMENT, "ram": _PARTS, "udt": _TYPES}
     root: Any = etree.Element(f"{{{_DOCUMENT}}}SPSAcknowledgement", nsmap=prefixes)
     document = etree.SubElement(root, f"{{{_DOCUMENT}}}SPSAcknowledgementDocument")
     issued = etree.SubElement(document, f"{{{_PARTS}}}IssueDateTime")
     etree.SubElement(issued, f"{{{_TYPES}}}DateTimeString").text = rfc3339(data.occurred)
-    _add(document, "StatusCode", str(_CODES[event]))
+    _add(document, "StatusCode", profile.table(FAMILY, "answer")[message.type])
     authority = (data.decision.authority if data.decision else None) or message.source
-    reason = f"{event} by {authority.replace(':', ' ')}"
+    reason = f"{message.type.removeprefix('shipment.')} by {authority.replace(':', ' ')}"
     if data.decision is not None and data.decision.reason:
         reason += f": {data.decision.reason}"
     _add(document, "ReasonInformation", reason)
@@ -160,7 +160,7 @@ def _write(message: ShipmentMessage, event: str) -> bytes:
         reference = etree.SubElement(document, f"{{{_PARTS}}}ReferenceSPSReferencedDocument")
         default = _PHYTOSANITARY if identifier.scheme == "certificate" else _MUTUAL
         _add(reference, "TypeCode", kinds.get(identifier.value, default))
-        _add(reference, "RelationshipTypeCode", RELATION_OF.get(identifier.scheme, _MUTUAL))
+        _add(reference, "RelationshipTypeCode", relations.get(identifier.scheme, _MUTUAL))
         _add(reference, "ID", identifier.value)
     etree.indent(root)
     content: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")

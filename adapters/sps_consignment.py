@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.document import Element, Findings, Identifiers, child, children, local_name, long_text, text
+from adapters.profile import Profile
 from schemas.base import present
 from schemas.codes import (
     container_warning,
@@ -35,17 +36,8 @@ _KILOGRAMS = {
 }  # fmt: skip
 # Where a class code is a tariff code: the Harmonized System and what extends it.
 _TARIFFS = ("hs", "hscode", "hscodes", "harmonizedsystem", "cn", "cncode", "combinednomenclature", "taric")
-# UNTDID 1001, of papers that are certificates, and of transport contracts.
-_CERTIFICATES = frozenset({"2", "16", "636", "657", "851", "852", "853", "856"})
-_TRANSPORT = frozenset({"703", "704", "705", "710", "714", "720", "722", "730", "740", "741", "785", "787"})
-# UNTDID 1153, of references that are more than a paper.
-_RELATIONS: dict[str, Scheme] = {
-    "UCN": "ucr", "ABT": "mrn", "ABE": "lrn", "BM": "transport-document", "MB": "transport-document",
-    "AWB": "transport-document", "HWB": "transport-document", "AAQ": "container", "SN": "seal",
-}  # fmt: skip
-RELATION_OF: dict[Scheme, str] = {
-    "ucr": "UCN", "mrn": "ABT", "lrn": "ABE", "transport-document": "BM", "container": "AAQ", "seal": "SN",
-}  # fmt: skip
+# The family of code tables in a profile.
+FAMILY = "sps"
 
 
 @dataclass
@@ -65,7 +57,7 @@ def words(parent: Element, findings: Findings, *names: str, limit: int = 512) ->
     return found
 
 
-def refer(parent: Element, identifiers: Identifiers, findings: Findings) -> list[Paper]:
+def refer(parent: Element, identifiers: Identifiers, findings: Findings, profile: Profile) -> list[Paper]:
     """Read the papers that an element refers to, each also as an identifier."""
     found: list[Paper] = []
     for reference in children(parent, "ReferenceSPSReferencedDocument"):
@@ -75,7 +67,7 @@ def refer(parent: Element, identifiers: Identifiers, findings: Findings) -> list
             continue
         kind, relation = text(reference, "TypeCode") or "", text(reference, "RelationshipTypeCode") or ""
         issuer = words(reference, findings, "IssuerSPSParty", "Name")
-        scheme = _scheme(kind, relation.upper())
+        scheme = _scheme(kind, relation.upper(), profile)
         if scheme == "container":
             add_container(number, reference, identifiers, findings)
         else:
@@ -103,10 +95,10 @@ def _attachments(reference: Element, findings: Findings) -> list[Paper]:
     return found
 
 
-def _scheme(kind: str, relation: str) -> Scheme:
-    if relation in _RELATIONS:
-        return _RELATIONS[relation]
-    return "certificate" if kind in _CERTIFICATES else "transport-document" if kind in _TRANSPORT else "other"
+def _scheme(kind: str, relation: str, profile: Profile) -> Scheme:
+    by_relation: Scheme | None = profile.table(FAMILY, "relation").get(relation)
+    by_type: Scheme = profile.table(FAMILY, "document").get(kind, "other")
+    return by_relation or by_type
 
 
 def add_container(number: str, place: Element, identifiers: Identifiers, findings: Findings) -> str:
@@ -119,16 +111,18 @@ def add_container(number: str, place: Element, identifiers: Identifiers, finding
     return normal
 
 
-def read_consignment(consignment: Element, identifiers: Identifiers, findings: Findings) -> Consignment:
+def read_consignment(
+    consignment: Element, identifiers: Identifiers, findings: Findings, profile: Profile
+) -> Consignment:
     """Read an SPSConsignment; its references go into `identifiers`."""
-    result = Consignment(documents=refer(consignment, identifiers, findings))
+    result = Consignment(documents=refer(consignment, identifiers, findings, profile))
     equipment = _equipment(consignment, identifiers, findings)
     goods: list[Goods] = []
     for item in children(consignment, "IncludedSPSConsignmentItem"):
         for line in children(item, "IncludedSPSTradeLineItem"):
             goods.append(_goods(line, findings))
             equipment += _equipment(line, identifiers, findings)
-            result.documents += refer(line, identifiers, findings)
+            result.documents += refer(line, identifiers, findings, profile)
             result.documents += _original(line, identifiers)
     if not goods:
         findings.warn_at("missing", consignment, "no goods line that is legible", "IncludedSPSTradeLineItem")

@@ -37,18 +37,6 @@ EVENT_WORDS = {
 }
 WORD_BY_TYPE = {type_: word for word, type_ in EVENT_WORDS.items()}
 
-# UNTDID 1001: contracts of carriage and what lists the cargo under them.
-TRANSPORT_DOCUMENTS = frozenset(
-    """
-    703 704 705 706 707 708 709 710 711 712 713 714 715 716 720 721 722 730 740 741 743 744 750 760 761 763 765
-    766 785 787 789
-    """.split()  # noqa: SIM905 (codes read better in a row)
-)
-# Commercial papers, which are no permission to anything: packing lists, invoices.
-COMMERCIAL_DOCUMENTS = frozenset("271 325 326 331 380 383 384 385 386 388 389 393 395 935".split())  # noqa: SIM905
-# Authorisations of a trader, the same on all of its declarations: they tell no consignment from another.
-AUTHORISATIONS = frozenset({*(f"C{n}" for n in range(500, 530)), "C019", "C600", "C601", "C604", "C626", "C627", "C676",
-                            "C990", "D019", "N990"})  # fmt: skip
 # Classification/IdentificationTypeCode (WCO 337): the tariff number, and the digits that lengthen it.
 TARIFF = frozenset({"TSP", "HS"})
 TARIFF_SUFFIX = frozenset({"TRC"})
@@ -84,6 +72,8 @@ class Responses:
     """(Code, status) -> outcome."""
     statuses: Mapping[str, tuple[str, str]]
     """Outcome -> (code, status)."""
+    moments: Mapping[str, str]
+    """Code -> which time says when it happened; none: that from which it holds."""
     by_event: Mapping[tuple[str, str], str]
     by_type: Mapping[str, str]
 
@@ -91,7 +81,8 @@ class Responses:
 @functools.lru_cache(maxsize=16)
 def responses_of(profile: Profile) -> Responses:
     """Return a profile's codes of responses."""
-    events = {code: (one["type"], one["outcome"]) for code, one in profile.table(FAMILY, "response").items()}
+    table = profile.table(FAMILY, "response")
+    events = {code: (one["type"], one["outcome"]) for code, one in table.items()}
     outcomes = {}
     for key, outcome in profile.table(FAMILY, "response-status").items():
         code, _, status = key.partition("/")
@@ -100,6 +91,7 @@ def responses_of(profile: Profile) -> Responses:
         events=events,
         outcomes=outcomes,
         statuses={outcome: pair for pair, outcome in outcomes.items()},
+        moments={code: one["moment"] for code, one in table.items() if "moment" in one},
         by_event={pair: code for code, pair in events.items()},
         by_type=profile.table(FAMILY, "response-function"),
     )

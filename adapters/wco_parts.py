@@ -17,12 +17,9 @@ from adapters.document import (
 )
 from adapters.profile import Profile
 from adapters.wco_codes import (
-    AUTHORISATIONS,
-    COMMERCIAL_DOCUMENTS,
     FAMILY,
     ITEM_PARTIES,
     PARTIES,
-    TRANSPORT_DOCUMENTS,
 )
 from adapters.wco_goods import goods_items
 from adapters.wco_values import MAX_TEXT, country, short
@@ -61,7 +58,7 @@ def read_identifiers(declaration: Element, findings: Findings, profile: Profile)
     shipment = child(declaration, "GoodsShipment")
     if shipment is None:
         for document in children(declaration, "AdditionalDocument"):
-            _add_document(found, document, findings)
+            _add_document(found, document, findings, profile)
         return found
     levels = [declaration, shipment, *children(shipment, "GovernmentAgencyGoodsItem")]
     for level in levels:
@@ -73,11 +70,11 @@ def read_identifiers(declaration: Element, findings: Findings, profile: Profile)
             kind = (text(document, "TypeCode") or "").upper()
             scheme: Scheme | None = previous.get(kind)
             if scheme is None:
-                scheme = "transport-document" if _number(kind) in TRANSPORT_DOCUMENTS else "other"
+                scheme = _known_document(kind, profile) or "other"
             _add(found, scheme, child(document, "ID"), findings)
     for level in levels:
         for document in children(level, "AdditionalDocument"):
-            _add_document(found, document, findings)
+            _add_document(found, document, findings, profile)
     _add(found, "other", child(shipment, "Invoice", "ID"), findings)
     for element in _equipment_elements(shipment):
         number = child(element, "ID")
@@ -110,15 +107,19 @@ def _add(found: Identifiers, scheme: Scheme, element: Element | None, findings: 
     found.add(scheme, value)
 
 
-def _add_document(found: Identifiers, document: Element, findings: Findings) -> None:
-    _add(found, scheme_of_document(document_type(document) or ""), child(document, "ID"), findings)
+def _add_document(found: Identifiers, document: Element, findings: Findings, profile: Profile) -> None:
+    _add(found, scheme_of_document(document_type(document) or "", profile), child(document, "ID"), findings)
 
 
-def scheme_of_document(kind: str) -> Scheme:
-    """A certificate, unless its type says that it is a contract of carriage, a commercial paper or an authorisation."""
-    if kind in AUTHORISATIONS or _number(kind) in COMMERCIAL_DOCUMENTS:
-        return "other"
-    return "transport-document" if _number(kind) in TRANSPORT_DOCUMENTS else "certificate"
+def scheme_of_document(kind: str, profile: Profile) -> Scheme:
+    """A certificate, unless the profile says that its type is a contract of carriage, or nothing to go by."""
+    return _known_document(kind, profile) or "certificate"
+
+
+def _known_document(kind: str, profile: Profile) -> Scheme | None:
+    documents = profile.table(FAMILY, "document")
+    found: Scheme | None = documents.get(kind, documents.get(_number(kind)))
+    return found
 
 
 def document_type(document: Element) -> str | None:

@@ -33,13 +33,12 @@ from schemas import Message, Shipment
 from schemas.base import present, rfc3339
 from schemas.shipment import Decision, Identifier, Scheme
 
-# The time that an event of each function code happened, before Status/EffectiveDateTime (380) and the issue.
-_OCCURRED = {
-    "01": ("Declaration", "AcceptanceDateTime"),
-    "03": ("Declaration", "RejectionDateTime"),
-    "08": ("Status", "ReleaseDateTime"),
-    "09": ("Status", "ReleaseDateTime"),
-    "10": ("Declaration", "CancellationDateTime"),
+# Where the times stand that a profile names, before Status/EffectiveDateTime (380) and the issue.
+_MOMENTS = {
+    "acceptance": ("Declaration", "AcceptanceDateTime"),
+    "rejection": ("Declaration", "RejectionDateTime"),
+    "release": ("Status", "ReleaseDateTime"),
+    "cancellation": ("Declaration", "CancellationDateTime"),
 }
 # References come in the order of their schemes, wherever in a response they stood.
 _ORDER: tuple[Scheme, ...] = (
@@ -85,8 +84,9 @@ def _draft(response: Element, findings: Findings, origin: Origin) -> Draft | Non
     issued = moment(child(response, "IssueDateTime"), findings, origin)
     if event is None or not identifiers:
         return None
+    told = responses_of(origin.profile).moments.get(code)
     happened = (
-        moment(child(response, *_OCCURRED[code]), findings, origin) if code in _OCCURRED else None
+        moment(child(response, *_MOMENTS[told]), findings, origin) if told is not None else None
     ) or moment(child(response, "Status", "EffectiveDateTime"), findings, origin) or issued  # fmt: skip
     occurred, assumed = happened or (origin.received, False)
     body = Shipment(
@@ -123,7 +123,7 @@ def _event(response: Element, findings: Findings, origin: Origin) -> tuple[str, 
     if own is not None:
         name = own.get("name") or ""
         return code, (EVENT_WORDS.get(text(own) or "", type_), name if _OUTCOME.fullmatch(name) else outcome)
-    if code == "07" and child(response, "Amendment") is None and not _declarations(response)[1]:
+    if type_ == "shipment.amended" and child(response, "Amendment") is None and not _declarations(response)[1]:
         # A result that changes nothing is that of a control.
         return code, ("shipment.inspected", "inspected")
     status = text(response, "Status", "NameCode") or ""

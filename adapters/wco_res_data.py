@@ -11,6 +11,7 @@ from typing import Any
 from lxml import etree
 
 from adapters.document import Element
+from adapters.profile import Profile
 from adapters.wco_codes import DEC
 from adapters.wco_parts import scheme_of_document
 from schemas.codes import normal_identifier
@@ -65,7 +66,7 @@ def fitting(identifiers: list[Identifier], *schemes: Scheme) -> list[Identifier]
     return [one for one in identifiers if one.scheme in schemes and _fits(one.value, one.scheme)]
 
 
-def write_data(response: Element, body: Shipment, header: list[Identifier]) -> None:
+def write_data(response: Element, body: Shipment, header: list[Identifier], profile: Profile) -> None:
     """Append a Declaration with all that the `header` does not name; none where there is nothing."""
     named = {(one.scheme, one.value) for one in header}
     rest = [one for one in body.identifiers if (one.scheme, one.value) not in named]
@@ -74,7 +75,7 @@ def write_data(response: Element, body: Shipment, header: list[Identifier]) -> N
     add(declaration, DEC, "FunctionCode", "9")
     types = {normal_identifier(one.id): one.type or "" for one in body.documents or []}
     for one in fitting(rest, "certificate"):
-        _certificate(declaration, one.value, types.get(one.value, ""))
+        _certificate(declaration, one.value, types.get(one.value, ""), profile)
     shipment: Element = etree.Element(f"{{{DEC}}}GoodsShipment")
     _equipment(shipment, rest, body)
     for number, goods in enumerate((body.goods or [])[:_MAX_ITEMS], start=1):
@@ -94,9 +95,9 @@ def write_data(response: Element, body: Shipment, header: list[Identifier]) -> N
         response.append(declaration)
 
 
-def _certificate(declaration: Element, number: str, kind: str) -> None:
+def _certificate(declaration: Element, number: str, kind: str, profile: Profile) -> None:
     """Write a certificate, with its type where that is a code that reads as a certificate's again."""
-    if re.fullmatch(r"[A-Z0-9]{3,4}", kind) is None or scheme_of_document(kind) != "certificate":
+    if re.fullmatch(r"[A-Z0-9]{3,4}", kind) is None or scheme_of_document(kind, profile) != "certificate":
         kind = ""
     document = add(declaration, DEC, "AdditionalDocument")
     if kind[:-3]:

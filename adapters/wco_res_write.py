@@ -60,7 +60,7 @@ def write_response(message: Message, profile: Profile) -> bytes:
     add(root, METADATA, "ResponsibleCountryCode", message.source[:2].upper())
     authority = body.decision.authority if body.decision and body.decision.authority else message.source
     add(root, METADATA, "ResponsibleAgencyName", one_line(authority) or message.source)
-    _response(root, message, body, code, outcome, known)
+    _response(root, message, body, code, outcome, profile)
     written: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     return written
 
@@ -73,8 +73,9 @@ def _function_code(type_: str, outcome: str, known: Responses) -> str:
 
 
 def _response(
-    root: Element, message: ShipmentMessage, body: Shipment, code: str, outcome: str, known: Responses
+    root: Element, message: ShipmentMessage, body: Shipment, code: str, outcome: str, profile: Profile
 ) -> None:
+    known = responses_of(profile)
     response = add(root, RES, "Response")
     add(response, RES, "FunctionCode", code)
     # The response's own reference, so that its receiver knows a repetition: the message's id, which no
@@ -86,15 +87,16 @@ def _response(
     _time(response, "IssueDateTime", message.time)
     lines = _lines(body)
     status = known.statuses.get(outcome, ("", ""))
-    # A result (07) without the Amendment that was made of it reads as that of a control.
-    plain = code != "07" and (known.events[code] == (message.type, outcome) or status[0] == code)
+    # A result without the Amendment that was made of it reads as that of a control.
+    kind = known.events[code][0]
+    plain = kind != "shipment.amended" and (known.events[code] == (message.type, outcome) or status[0] == code)
     if not plain:
         information = add(response, RES, "AdditionalInformation")
         statement = add(information, RES, "StatementCode", WORD_BY_TYPE[message.type])
         statement.set("listID", EVENT_LIST)
         statement.set("name", outcome)
         add(information, RES, "StatementTypeCode", _REMARK)
-    if code == "03":
+    if kind == "shipment.rejected":
         for line in lines:
             _error(response, line)
     else:
@@ -102,8 +104,9 @@ def _response(
             information = add(response, RES, "AdditionalInformation")
             add(information, RES, "StatementDescription", line)
             add(information, RES, "StatementTypeCode", _REMARK)
-    _status(response, body, code, status[1] if status[0] == code else "")
-    write_data(response, body, _header(response, body, code))
+    told = known.moments.get(code)
+    _status(response, body, told, status[1] if status[0] == code else "")
+    write_data(response, body, _header(response, body, told), profile)
 
 
 def _lines(body: Shipment) -> list[str]:
@@ -131,14 +134,14 @@ def _error(response: Element, line: str) -> None:
         pointer[:] = sorted(pointer, key=lambda one: ("Seq", "Doc", "Tag").index(etree.QName(one).localname[:3]))
 
 
-def _status(response: Element, body: Shipment, code: str, name: str) -> None:
+def _status(response: Element, body: Shipment, told: str | None, name: str) -> None:
     item = body.decision.item if body.decision else None
     status: Element = etree.Element(f"{{{RES}}}Status")
-    if code not in ("01", "03", "08", "09", "10"):
+    if told is None:
         _time(status, "EffectiveDateTime", body)
     if name:
         add(status, RES, "NameCode", name)
-    if code in ("08", "09"):
+    if told == "release":
         _time(status, "ReleaseDateTime", body)
     if item is not None and item <= MAX_SEQUENCE:
         for section in (DECLARATION_SECTION, SHIPMENT_SECTION):
@@ -150,22 +153,22 @@ def _status(response: Element, body: Shipment, code: str, name: str) -> None:
         response.append(status)
 
 
-def _header(response: Element, body: Shipment, code: str) -> list[Identifier]:
+def _header(response: Element, body: Shipment, told: str | None) -> list[Identifier]:
     """Write which declaration it is about; return the references it names.
 
     The element is mandatory, all that it holds is not.
     """
     declaration = add(response, RES, "Declaration")
     lrn, mrn = fitting(body.identifiers, "lrn")[:1], fitting(body.identifiers, "mrn")[:1]
-    if code == "01":
+    if told == "acceptance":
         _time(declaration, "AcceptanceDateTime", body)
-    if code == "10":
+    if told == "cancellation":
         _time(declaration, "CancellationDateTime", body)
     for one in lrn:
         add(declaration, RES, "FunctionalReferenceID", one.value)
     for one in mrn:
         add(declaration, RES, "ID", one.value)
-    if code == "03":
+    if told == "rejection":
         _time(declaration, "RejectionDateTime", body)
     version = body.decision.version if body.decision else None
     if version is not None and version <= _MAX_VERSION:

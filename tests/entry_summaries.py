@@ -7,12 +7,14 @@ from zoneinfo import ZoneInfo
 from adapters.document import Document, Origin
 from adapters.ens import TRANSLATORS
 from adapters.ens_check import check
+from adapters.profile import UK, Profile
 from adapters.translator import messages
 from schemas import Message
 
 (ENS,) = TRANSLATORS
 RECEIVED = datetime(2026, 3, 2, tzinfo=UTC)
 ORIGIN = Origin("kr.border", RECEIVED, ZoneInfo("Asia/Seoul"))
+BRITISH = Origin("gb.customs", RECEIVED, ZoneInfo("Europe/London"), UK)
 
 PREPARED = """<MesSenMES3>GB12345/1234567890</MesSenMES3>{receiver}
 <DatOfPreMES9>260301</DatOfPreMES9><TimOfPreMES10>0915</TimOfPreMES10>
@@ -47,6 +49,7 @@ NEW = f"""<e:CC315A xmlns:e="http://ics.dgtaxud.ec/CC315A">
 <PACGS2><KinOfPacGS23>CT</KinOfPacGS23><NumOfPacGS24>10</NumOfPacGS24><MarNumOfPacGSL21>A</MarNumOfPacGSL21></PACGS2>
 </GOOITEGDS>
 <ITI><CouOfRouCodITI1>TH</CouOfRouCodITI1></ITI>
+<ITI><CouOfRouCodITI1>KR</CouOfRouCodITI1></ITI>
 <PERLODSUMDEC><TINPLD1>GB12345</TINPLD1></PERLODSUMDEC>
 <SEAID529><SeaIdSEAID530>S-1</SeaIdSEAID530></SEAID529>
 <CUSOFFFENT730><RefNumCUSOFFFENT731>KRPUS001</RefNumCUSOFFFENT731>
@@ -83,21 +86,21 @@ def changed(*edits: tuple[str, str], base: str = NEW) -> bytes:
     return base.encode()
 
 
-def read(content: bytes | str) -> list[Message]:
-    return messages(ENS, Document(content.encode() if isinstance(content, str) else content), ORIGIN)
+def read(content: bytes | str, origin: Origin = ORIGIN) -> list[Message]:
+    return messages(ENS, Document(content.encode() if isinstance(content, str) else content), origin)
 
 
-def read_one(content: bytes | str) -> Any:
-    (message,) = read(content)
+def read_one(content: bytes | str, origin: Origin = ORIGIN) -> Any:
+    (message,) = read(content, origin)
     return message
 
 
-def warnings(content: bytes | str) -> set[str]:
-    return {warning.code for warning in read_one(content).data.native.warnings or []}
+def warnings(content: bytes | str, origin: Origin = ORIGIN) -> set[str]:
+    return {warning.code for warning in read_one(content, origin).data.native.warnings or []}
 
 
-def numbers(content: bytes) -> list[str]:
-    return sorted(fault.code for fault in check(Document(content)))
+def numbers(content: bytes, profile: Profile = UK) -> list[str]:
+    return sorted(fault.code for fault in check(Document(content), profile))
 
 
 # Changes that several tests make.

@@ -13,14 +13,14 @@ from lxml import etree
 from adapters.document import Document, Element, Origin, local_name
 from adapters.ens import TRANSLATORS
 from adapters.ens_check import check, messages_of
-from adapters.ens_codes import STRUCTURES
 from adapters.ens_form import faults_of_form
 from adapters.ens_reject import Rejections
+from adapters.ens_structures import STRUCTURES
 from adapters.translator import messages
 from schemas import Message, ShipmentMessage, parse
 from schemas.errors import TranslationError
 from tests.corpus.ens_oracle import cases, report
-from tests.entry_summaries import NEW
+from tests.entry_summaries import BRITISH, NEW
 from tests.unit.test_ens import ANSWERS
 from tests.unit.test_ens_write import HELD, decisions
 
@@ -197,7 +197,7 @@ def test_a_rejection_carries_the_numbers_that_hmrc_expects(
 ) -> None:
     compared = 0
     for case in cases(corpus):
-        for message in messages(Rejections(), Document(case.path.read_bytes()), ORIGIN):
+        for message in messages(Rejections(), Document(case.path.read_bytes()), BRITISH):
             written = ENS.write(message)
             assert_valid(written, schemas)
             if case.by_control_file and not case.malformed and "schemaTestCases" not in case.path.parent.name:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from adapters.document import Document, Origin
+from adapters.profile import NEUTRAL
 from adapters.sps import TRANSLATORS
-from adapters.sps_consignment import RELATION_OF
 from adapters.translator import messages
 from schemas import build
 from schemas.envelope import parse
@@ -54,7 +54,9 @@ def test_every_certificate_is_read_with_its_references_and_without_attachments(c
 
 
 _wild = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=40)
-_schemes = st.sampled_from([*RELATION_OF, "certificate", "other", "equipment"])
+_schemes = st.sampled_from(
+    [*dict.fromkeys(NEUTRAL.table("sps", "relation").values()), "certificate", "other", "equipment"]
+)
 
 
 @st.composite

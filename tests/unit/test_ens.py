@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.document import Document
+from adapters.profile import NEUTRAL, Profile
 from adapters.translator import messages
 from schemas import parse
 from schemas.errors import TranslationError
@@ -22,6 +24,7 @@ from tests.entry_summaries import (
     NEW,
     OFFICE,
     ORIGIN,
+    PACKED,
     RECEIVED,
     REFERENCE,
     SEA,
@@ -54,6 +57,23 @@ def test_a_new_declaration_is_declared_with_all_its_references() -> None:
     ]  # fmt: skip
     assert message.data.identifiers[1].issuer == "GB12345"
     assert message.data.native.warnings is None
+
+
+def test_a_nation_says_itself_what_its_modes_packages_and_documents_are() -> None:
+    codes = {
+        "mode": {"7": {"mode": "7", "means": "name"}},
+        "package": {"KR": "unpacked"},
+        "document": {"K05": "certificate"},
+    }
+    own = Profile("kr", "", "1", NEUTRAL, {"ens": codes})
+    pieces = "<KinOfPacGS23>KR</KinOfPacGS23><NumOfPieGS25>7</NumOfPieGS25>"
+    content = changed(("<TraModAtBorHEA76>2<", "<TraModAtBorHEA76>7<"), ("N705", "K05"), (PACKED, pieces))
+    data = read_one(content, replace(ORIGIN, profile=own)).data
+    assert (data.transport.mode, data.goods[0].packages) == ("7", 7)
+    assert ("certificate", "BL1") in [(i.scheme, i.value) for i in data.identifiers]
+    data = read_one(content).data
+    assert (data.transport.mode, data.goods[0].packages) == (None, None)
+    assert ("other", "BL1") in [(i.scheme, i.value) for i in data.identifiers]
 
 
 def test_times_are_read_in_the_adapters_zone_and_say_so() -> None:

@@ -2,12 +2,14 @@
 
 import pytest
 
-from adapters.ens_codes import FORMS, STRUCTURES, TRADERS
 from adapters.ens_form import has_form, structure
 from adapters.ens_rules import RULES
+from adapters.ens_structures import FORMS, STRUCTURES, TRADERS
+from adapters.profile import NEUTRAL, UK, Profile
 from tests.entry_summaries import (
     AIR,
     AMENDED,
+    BRITISH,
     CARRIER,
     CONSIGNEE_OF_ITEM,
     CONSIGNOR_OF_ITEM,
@@ -32,9 +34,25 @@ from tests.entry_summaries import (
     warnings,
 )  # fmt: skip
 
-# What breaks each rule, and what else that breaks.
+NEW_PACKAGES = f"<PACGS2>{PACKED}{MARKS}</PACGS2>\n"
+SECOND_ITEM = ("</GOOITEGDS>", f"</GOOITEGDS><GOOITEGDS>{NEW.partition('<GOOITEGDS>')[2].partition('</GOOITEGDS>')[0]}"
+               "</GOOITEGDS>")  # fmt: skip
+NO_TOTALS = [("<TotNumOfIteHEA305>1</TotNumOfIteHEA305>\n", ""), ("<TotGroMasHEA307>120.5</TotGroMasHEA307>\n", "")]
+CONSIGNOR = ("<TRACONCE1>", "<TRACONCO1><TINCO159>GB1</TINCO159></TRACONCO1><TRACONCE1>")
+MEANS_OF_ITEM = NO_MEANS[0].strip()
+ONE_COUNTRY = ("<ITI><CouOfRouCodITI1>KR</CouOfRouCodITI1></ITI>\n", "")
+SEAL = "<SEAID529><SeaIdSEAID530>S-1</SeaIdSEAID530></SEAID529>"
+
+
+def many(times: int) -> tuple[str, str]:
+    return MEANS_OF_ITEM, MEANS_OF_ITEM * times
+
+
+# HMRC's number of each rule, what breaks it, and what else that breaks.
 BREAKS: list[tuple[str, list[tuple[str, str]], list[str]]] = [
     ("4065", [("GB12345/1234567890", "gb12345/1234567890")], []),
+    ("8102", [("<IteNumGDS7>1<", "<IteNumGDS7>2<")], []),
+    ("8102", [SECOND_ITEM, *NO_TOTALS], []),
     ("8103", [("<TotGroMasHEA307>120.5</TotGroMasHEA307>\n", ""), ("<GroMasGDS46>120.5</GroMasGDS46>\n", "")], []),
     ("8104", [("<PlaLoaGOOITE334>THLCH</PlaLoaGOOITE334>\n", "")], []),
     ("8107", [SEA, NO_MEANS], ["8199"]),
@@ -88,50 +106,129 @@ BREAKS: list[tuple[str, list[tuple[str, str]], list[str]]] = [
     ("8689", [("<TraModAtBorHEA76>2<", "<TraModAtBorHEA76>5<"), NATIONAL], []),
     ("8691", [circumstance("A")], []),
     ("8692", [("<TINPLD1>GB12345<", "<TINPLD1>KR12345<")], []),
-    ("r806", [(CARRIER[0], CARRIER[1].replace("GB5", "GB12345"))], []),
+    ("8195", [(CARRIER[0], CARRIER[1].replace("GB5", "GB12345"))], []),
+    ("8119", [CONSIGNOR, CONSIGNOR_OF_ITEM], ["8119", "8193"]),
     (
-        "c511",
-        [("<TRACONCE1>", "<TRACONCO1><TINCO159>GB1</TINCO159></TRACONCO1><TRACONCE1>"), CONSIGNOR_OF_ITEM],
-        ["8193"],
-    ),
-    (
-        "c562",
+        "8105",
         [circumstance("E"), ("<TRACONCE1><TINCE159>GB777</TINCE159>", "<TRACONCE1>")],
         ["8125", "8126", "8127", "8128", "8129"],
     ),
     (
-        "c576",
+        "8208",
+        [circumstance("E"), NO_CONSIGNEE, (CONSIGNEE_OF_ITEM[0], "</COMCODGODITM><TRACONCE2/>")],
+        ["8142", "8143", "8144", "8145", "8146"],
+    ),
+    (
+        "8135",
         [
             ("<ComRefNumHEA>", "<TraChaMetOfPayHEA1>A</TraChaMetOfPayHEA1><ComRefNumHEA>"),
             ("<UNDanGooCodGDI1>", "<MetOfPayGDI12>A</MetOfPayGDI12><UNDanGooCodGDI1>"),
         ],
         [],
     ),
+    (
+        "8207",
+        [
+            ("<GooDesGDS23>Orchid plants</GooDesGDS23>\n", ""),
+            ("<COMCODGODITM><ComNomCMD1>060290</ComNomCMD1></COMCODGODITM>\n", ""),
+        ],
+        [],
+    ),
+    ("8612", [many(1000)], []),
+    ("8617", [(SEAL, SEAL * 10_000)], []),
+    ("8684", [ONE_COUNTRY], []),
+    ("8688", [(NEW_PACKAGES, "")], []),
+    ("8690", [("<TraModAtBorHEA76>2<", "<TraModAtBorHEA76>02<")], []),
 ]  # fmt: skip
 
 
 def test_the_declaration_that_the_others_start_from_breaks_no_rule() -> None:
-    assert numbers(NEW.encode()) == numbers(AMENDED.encode()) == []
+    for profile in (UK, NEUTRAL):
+        assert numbers(NEW.encode(), profile) == numbers(AMENDED.encode(), profile) == []
 
 
-@pytest.mark.parametrize(("number", "edits", "also"), BREAKS, ids=[entry[0] for entry in BREAKS])
+@pytest.mark.parametrize(
+    ("number", "edits", "also"), BREAKS, ids=[f"{entry[0]}-{index}" for index, entry in enumerate(BREAKS)]
+)
 def test_a_broken_rule_is_told_by_its_number_and_the_declaration_is_read(
     number: str, edits: list[tuple[str, str]], also: list[str]
 ) -> None:
     content = changed(*edits)
     expected = sorted(f"ens-{each}" for each in (number, *also))
     assert numbers(content) == expected
-    assert set(expected) <= warnings(content)
+    assert set(expected) <= warnings(content, BRITISH)
 
 
 def test_every_rule_has_something_here_that_breaks_it() -> None:
-    assert {rule.number for rule in RULES} == {number for number, _, _ in BREAKS}
+    told = UK.table("ens", "number")
+    assert {rule.name for rule in RULES} == NEUTRAL.table("ens", "rule").keys() - {
+        "address-needed", "address-needed-abroad", "address-forbidden"
+    }  # fmt: skip
+    assert {told[rule.name] for rule in RULES if rule.name in told} == {"8611"} | {entry[0] for entry in BREAKS}
+    assert {rule.name for rule in RULES} - told.keys() == {name for name, _, _ in FORMER} | {"items-total-needed"}
 
 
-@pytest.mark.parametrize("group", [name for name, trader in TRADERS.items() if trader.required])
+# Rules of the ICS that HMRC no longer has, and what breaks them.
+FORMER: list[tuple[str, str, list[tuple[str, str]]]] = [
+    (
+        "nationality-needed", "C024",
+        [ROAD, NO_MEANS, (SHIP[0], SHIP[1].replace("9123453", "KR1"))],
+    ),
+    ("packages-total-needed", "C582", [("<TotNumOfPacHEA306>10</TotNumOfPacHEA306>\n", "")]),
+    ("packages-total-alone", "C582", [(NEW_PACKAGES, ""), ("<TotNumOfPacHEA306>10<", "<TotNumOfPacHEA306>0<")]),
+    ("packages-total", "R105", [("<TotNumOfPacHEA306>10<", "<TotNumOfPacHEA306>11<")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "condition", "edits"), FORMER, ids=[entry[0] for entry in FORMER])
+def test_elsewhere_a_broken_rule_is_told_by_its_condition_and_so_is_one_that_hmrc_gave_up(
+    rule: str, condition: str, edits: list[tuple[str, str]]
+) -> None:
+    content = changed(*edits)
+    assert numbers(content, NEUTRAL) == [f"ens-{condition.lower()}"]
+    assert f"ens-{condition.lower()}" in warnings(content)
+    assert UK.table("ens", "rule")[rule] == ""
+    assert [number for number in numbers(content, UK) if number != "ens-8688"] == []
+
+
+def test_pieces_and_bulk_count_as_packages_in_the_total() -> None:
+    more = "<PACGS2><KinOfPacGS23>VQ</KinOfPacGS23></PACGS2><PACGS2><KinOfPacGS23>NE</KinOfPacGS23>"
+    more += "<NumOfPieGS25>4</NumOfPieGS25></PACGS2>"
+    content = changed((NEW_PACKAGES, NEW_PACKAGES + more), ("<TotNumOfPacHEA306>10<", "<TotNumOfPacHEA306>15<"))
+    assert numbers(content, NEUTRAL) == []
+
+
+def test_a_nation_adds_rules_takes_them_away_and_numbers_them_as_it_likes() -> None:
+    rules = {"item-numbers": "", "items-total-needed": "K1", "itinerary-needed": "C570"}
+    own = Profile("kr", "", "1", NEUTRAL, {"ens": {"rule": rules, "number": {"itinerary-needed": "7001"}}})
+    content = changed(
+        *NO_TOTALS, ("<IteNumGDS7>1<", "<IteNumGDS7>5<"), ("<ITI><CouOfRouCodITI1>KR</CouOfRouCodITI1></ITI>\n", "")
+    )
+    assert numbers(content, own) == ["ens-7001", "ens-k1"]
+    assert numbers(content, NEUTRAL) == ["ens-c570", "ens-r007"]
+
+
+def test_no_more_than_999_items() -> None:
+    item = NEW.partition("<GOOITEGDS>")[2].partition("</GOOITEGDS>")[0]
+    items = [item.replace("<IteNumGDS7>1<", f"<IteNumGDS7>{number}<") for number in range(1, 1001)]
+    content = changed((f"{item}</GOOITEGDS>", "</GOOITEGDS><GOOITEGDS>".join(items) + "</GOOITEGDS>"), *NO_TOTALS)
+    assert numbers(content) == ["ens-8611"]
+
+
+def test_outside_britain_no_party_has_to_be_british() -> None:
+    edits = [("<TINPLD1>GB12345<", "<TINPLD1>KR12345<"), ("<TINCE159>GB777<", "<TINCE159>KR777<")]
+    content = changed(*edits, ("<MesSenMES3>GB12345/1234567890<", "<MesSenMES3>KR12345<"))
+    assert numbers(content, NEUTRAL) == []
+    assert numbers(content, UK) == ["ens-4065", *(f"ens-{number}" for number in range(8225, 8230)), "ens-8692"]
+
+
+@pytest.mark.parametrize("group", [name for name, trader in TRADERS.items() if not trader.tin_alone])
 def test_a_party_has_a_british_tin_or_name_and_address(group: str) -> None:
     trader = TRADERS[group]
-    assert trader.required is not None
+    missing, abroad, beside = (
+        UK.table("ens", section)[group].split()
+        for section in ("address-needed-number", "address-needed-abroad-number", "address-forbidden-number")
+    )
     values = dict(zip(trader.fields, ("N", "S", "P", "C", "KR", "en", "GB1"), strict=True))
 
     def party(*names: str, tin: str | None = None) -> bytes:
@@ -140,14 +237,13 @@ def test_a_party_has_a_british_tin_or_name_and_address(group: str) -> None:
         return _with(group, f"<{group}>{told}</{group}>")
 
     def about_it(content: bytes) -> list[str]:
-        return [n for n in numbers(content) if n[4:].isdigit() and int(n[4:]) in mine]
+        return [n[4:] for n in numbers(content) if n[4:] in {*missing, *abroad, *beside}]
 
-    mine = {base + i for base in (trader.required, trader.required + 100, trader.forbidden) for i in range(5)}
     assert about_it(party(*trader.address)) == about_it(party(tin="GB1")) == []
     assert about_it(party(*trader.address, tin="KR1")) == []
-    assert about_it(party()) == [f"ens-{trader.required + i}" for i in range(5)]
-    assert about_it(party(tin="KR1")) == [f"ens-{trader.required + 100 + i}" for i in range(5)]
-    assert about_it(party(*trader.address, tin="GB1")) == [f"ens-{trader.forbidden + i}" for i in range(5)]
+    assert about_it(party()) == missing
+    assert about_it(party(tin="KR1")) == abroad
+    assert about_it(party(*trader.address, tin="GB1")) == beside
 
 
 def _with(group: str, party: str) -> bytes:
@@ -167,7 +263,8 @@ def test_representative_and_declarant_are_named_by_their_tin_alone(group: str) -
     country = trader.fields[4]
     party = f"<{group}><{country}>KR</{country}><{trader.tin}>GB1</{trader.tin}></{group}>"
     content = changed((DECLARANT, party + (DECLARANT if group == "TRAREP" else "")))
-    assert numbers(content) == [f"ens-{trader.forbidden + 4}"]
+    assert numbers(content) == [f"ens-{UK.table('ens', 'address-forbidden-number')[group].split()[4]}"]
+    assert numbers(content, NEUTRAL) == []
 
 
 @pytest.mark.parametrize(
@@ -186,6 +283,15 @@ def test_what_is_wrong_with_the_form_is_told_and_read_and_no_rule_is_asked(edit:
     content = changed(edit, ("<TINPLD1>GB12345<", "<TINPLD1>KR12345<"))
     assert numbers(content) == [code]
     assert code in warnings(content)
+
+
+def test_text_where_a_group_should_be_and_elements_where_a_text_should_are_told_once_each() -> None:
+    country = "<CouOfRouCodITI1>TH</CouOfRouCodITI1>"
+    assert numbers(changed((country, "TH"))) == ["ens-missing", "ens-unexpected"]
+    assert numbers(changed((country, "<CouOfRouCodITI1><TH/></CouOfRouCodITI1>"))) == ["ens-unexpected"]
+    assert numbers(changed((country, '<CouOfRouCodITI1 of="TH">TH</CouOfRouCodITI1>'))) == ["ens-unexpected"]
+    instance = 'xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="false"'
+    assert numbers(changed((country, f"<CouOfRouCodITI1 {instance}>TH</CouOfRouCodITI1>"))) == []
 
 
 @pytest.mark.parametrize(
@@ -210,7 +316,7 @@ def test_a_form_takes_what_the_schema_takes(form: str, good: list[str], bad: lis
 
 def test_every_structure_uses_known_forms_and_each_name_once_in_a_group() -> None:
     for name in STRUCTURES:
-        groups = [structure(name)]
+        groups = [structure(name).parts]
         while groups:
             parts = groups.pop()
             assert parts

@@ -20,6 +20,7 @@ from schemas import parse
 from schemas.errors import TranslationError
 from tests.entry_summaries import (
     AMENDED,
+    BRITISH,
     DECLARANT,
     ENS,
     ERRORS,
@@ -163,8 +164,8 @@ def test_the_containers_and_documents_are_told_only_where_one_item_can_have_them
 # Rejections.
 
 
-def rejections(content: bytes) -> list[Any]:
-    return messages(Rejections(), Document(content), ORIGIN)
+def rejections(content: bytes, origin: Origin = BRITISH) -> list[Any]:
+    return messages(Rejections(), Document(content), origin)
 
 
 def test_a_declaration_with_faults_is_rejected_with_every_one_of_their_numbers() -> None:
@@ -179,6 +180,12 @@ def test_a_declaration_with_faults_is_rejected_with_every_one_of_their_numbers()
     assert root.findtext("MesRecMES6") == "GB12345/1234567890"
     assert root.findtext("CorIdeMES25") == "ENS1"
     assert {error.text for error in root.iter("ErrTypER11")} <= {"12", "13", "15"}
+
+
+def test_an_authority_without_numbers_of_its_own_tells_the_conditions_of_the_ics() -> None:
+    (message,) = rejections(changed(SEA), ORIGIN)
+    told = {error.text for error in etree.fromstring(ENS.write(message)).iter("ErrReaER13")}
+    assert told == {"C017", "C020", "C514"}
 
 
 def test_a_missing_or_a_superfluous_element_says_so_by_its_error_type() -> None:
@@ -207,8 +214,9 @@ def test_a_declaration_without_faults_is_not_rejected_and_an_answer_never() -> N
 def test_the_rejection_is_another_message_than_the_declaration() -> None:
     content = changed(SEA)
     (message,) = rejections(content)
-    assert message.id != read_one(content).id
-    assert message.subject == read_one(content).subject
+    declared = read_one(content, BRITISH)
+    assert message.id != declared.id
+    assert message.subject == declared.subject
 
 
 def test_the_command_writes_the_rejections_or_says_why_it_cannot(
@@ -217,7 +225,9 @@ def test_the_command_writes_the_rejections_or_says_why_it_cannot(
     file = tmp_path / "declaration.xml"
     file.write_bytes(changed(SEA))
     assert main([str(file), "--as", "kr.border", "--zone", "Asia/Seoul"]) == 0
-    assert "CC316A" in capsys.readouterr().out
+    assert "<ErrReaER13>C017<" in capsys.readouterr().out
+    assert main([str(file), "--as", "gb.customs", "--profile", "uk"]) == 0
+    assert "<ErrReaER13>8107<" in capsys.readouterr().out
     file.write_bytes(b"<note/>")
     assert main([str(file), "--as", "kr.border"]) == 4
     assert "not-ens" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from adapters.document import Document, Origin
 from adapters.formats import by_name, recognise
 from adapters.n42 import TRANSLATORS
+from adapters.profile import NEUTRAL, Profile
 from adapters.translator import messages
+from schemas import AlertMessage
 from schemas.envelope import parse
 from schemas.errors import TranslationError
 
@@ -221,6 +224,17 @@ def test_alarms_of_the_older_dialect_are_found_by_their_names(alarms: str, kinds
 )  # fmt: skip
 def test_no_alarm_is_no_alarm(alarms: str) -> None:
     assert [message.type for message in read(portal(alarms=alarms))] == ["shipment.inspected"]
+
+
+def test_an_agency_says_with_which_words_its_instruments_say_yes_and_no() -> None:
+    own = Profile("at", "", "1", NEUTRAL, {"n42": {"answer": {"ja": "yes", "nein": "no"}}})
+    quiet, loud = (portal(alarms=f"<GammaAlarm>{word}</GammaAlarm>").encode() for word in ("Nein", "Ja"))
+    (passage,) = messages(N42, Document(quiet), replace(ORIGIN, profile=own))
+    assert passage.type == "shipment.inspected"
+    assert read(quiet)[0].type == "alert.issued"
+    alert = messages(N42, Document(loud), replace(ORIGIN, profile=own))[0]
+    assert isinstance(alert, AlertMessage)
+    assert "Ja" not in (alert.data.description or "")
 
 
 def test_a_laboratory_spectrum_tells_nothing_of_a_shipment_and_is_refused() -> None:

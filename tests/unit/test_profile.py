@@ -78,6 +78,20 @@ def test_a_slip_of_the_pen_is_told_when_the_profile_is_read_and_not_by_a_documen
     ]
 
 
+def test_a_part_of_a_meaning_that_is_missing_and_a_rule_that_there_is_none_of_are_slips_too(tmp_path: Path) -> None:
+    ens = '[intervention]\nA1 = { event = "shipment.held" }\n[rule]\nitem-number = "R7"\n[number]\nmass-zeroes = "1"\n'
+    ncts = '[notification]\n"7" = { event = "shipment.held", outcome = "control" }\n'
+    folder = profile(tmp_path / "kr", 'title = "K"\nversion = "1"\nextends = "uk"\n', ens=ens, ncts=ncts)
+    with pytest.raises(ConfigError) as raised:
+        read_profile(folder)
+    assert [(fault.code, fault.pointer) for fault in raised.value.faults] == [
+        ("meaning", "kr/ens.toml:intervention.A1"),
+        ("unknown-code", "kr/ens.toml:rule.item-number"),
+        ("unknown-code", "kr/ens.toml:number.mass-zeroes"),
+    ]
+    assert "item-numbers" in raised.value.faults[1].detail
+
+
 def test_a_nations_own_response_codes_are_read_and_written(tmp_path: Path) -> None:
     text = '[response]\n"44" = { type = "shipment.released", outcome = "let-go" }\n'
     folder = profile(tmp_path / "kr", 'title = "K"\nversion = "1"\nextends = "neutral"\n', wco=text)
@@ -93,6 +107,29 @@ def test_a_nations_own_response_codes_are_read_and_written(tmp_path: Path) -> No
     assert message.data.decision.outcome == "let-go"  # type: ignore[union-attr]
     with pytest.raises(TranslationError, match="function-code"):
         messages(translator, Document(written), Origin("kr.customs", origin.received))
+
+
+def test_a_nation_says_which_time_tells_when_it_happened(tmp_path: Path) -> None:
+    row = '"{}" = {{ type = "shipment.{}", outcome = "{}", moment = "{}" }}\n'
+    text = (
+        "[response]\n"
+        + row.format("44", "released", "let-go", "release")
+        + row.format("45", "rejected", "thrown-out", "rejection")
+    )
+    own = read_profile(profile(tmp_path / "kr", 'title = "K"\nversion = "1"\nextends = "neutral"\n', wco=text))
+    translator, origin = by_name("wco-res"), Origin("kr.customs", datetime(2026, 1, 1, tzinfo=UTC), profile=own)
+    for type_, outcome, field in (
+        ("shipment.released", "let-go", b"<ReleaseDateTime>"),
+        ("shipment.rejected", "thrown-out", b"<RejectionDateTime>"),
+    ):
+        decided = {"authority": "kr.customs", "outcome": outcome, "reason": "so"}
+        event = shipment(type=type_, subject="S1", data={"decision": decided, **IDENTIFIED})
+        written = translator.write(parse(as_bytes(event)), own)
+        assert field in written
+        assert b"EffectiveDateTime" not in written
+        assert (b"<Error>" in written) == (type_ == "shipment.rejected")
+        (message,) = messages(translator, Document(written), origin)
+        assert message.data.occurred == parse(as_bytes(event)).data.occurred  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("other", ["kr", "jp", "nowhere"])

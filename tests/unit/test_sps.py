@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.document import Document, Origin
+from adapters.profile import NEUTRAL, Profile
 from adapters.sps import TRANSLATORS
 from adapters.translator import messages
 from schemas import Message, build
@@ -90,6 +92,37 @@ def test_the_example_certificate_tells_all_that_a_broker_needs_without_a_warning
     assert message.data.documents[0].type == "851"
     assert message.data.native.warnings is None
     assert parse(message.to_bytes()) == message
+
+
+def test_a_nations_own_codes_are_read_and_written() -> None:
+    sections = {
+        "status": {"70": {"event": "shipment.declared", "outcome": "draft", "classifier": "planned"}},
+        "answer": {"shipment.released": "700"},
+        "document": {"K1": "certificate"},
+        "relation": {"KUC": "ucr"},
+    }
+    own = Profile("kr", "", "1", NEUTRAL, {"sps": sections})
+    papers = [("A1", "K1", "ZZZ"), ("B2", "380", "KUC")]
+    references = "".join(
+        part(
+            "ReferenceSPSReferencedDocument",
+            part("TypeCode", kind),
+            part("RelationshipTypeCode", relation),
+            part("ID", id_),
+        )
+        for id_, kind, relation in papers
+    )
+    content = certificate(header=references)
+    (message,) = messages(CERTIFICATE, Document(content.encode()), replace(ORIGIN, profile=own))
+    assert (message.data.classifier, message.data.decision.outcome) == ("planned", "draft")
+    assert [one[:2] for one in identifiers(message)][1:] == [("certificate", "A1"), ("ucr", "B2")]
+    assert [one[0] for one in identifiers(read_one(content))][1:] == ["other", "other"]
+    released = build(**message.model_dump(exclude_none=True) | {"type": "shipment.released"})
+    written = ACKNOWLEDGEMENT.write(released, own)
+    assert b"StatusCode>700<" in written
+    (again,) = messages(ACKNOWLEDGEMENT, Document(written), replace(ORIGIN, profile=own))
+    assert again.type == "shipment.released"
+    assert refusal(written, ACKNOWLEDGEMENT) == ["status"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What the WCO translators promise: declarations, responses and movements, read and written."""
 
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from adapters.document import Document, Origin
-from adapters.profile import NEUTRAL
+from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Translator, messages
 from adapters.wco_codes import responses_of
 from adapters.wco_dec import Declarations
@@ -47,7 +48,7 @@ def only(
     translator: Declarations | Responses | Movements, content: bytes | str, origin: Origin = ORIGIN
 ) -> ShipmentMessage:
     document = Document(content.encode() if isinstance(content, str) else content)
-    (message,) = messages(translator, document, ORIGIN)
+    (message,) = messages(translator, document, origin)
     assert isinstance(message, ShipmentMessage)
     return message
 
@@ -168,6 +169,18 @@ def test_authorisations_and_invoices_are_no_certificates() -> None:
     assert values(message, "other") == ["DPO1", "INV7"]
     assert message.data.documents is not None
     assert [one.type for one in message.data.documents] == ["C506", "N935", "N740", "N851"]
+
+
+def test_a_nation_says_itself_what_its_types_of_documents_are() -> None:
+    own = Profile("kr", "", "1", NEUTRAL, {"wco": {"document": {"K77": "transport-document", "851": "other"}}})
+    document = "<AdditionalDocument><ID>{}</ID><TypeCode>{}</TypeCode></AdditionalDocument>"
+    inner = document.format("A1", "K77") + document.format("B2", "851")
+    content = wrapped(f"<Declaration><FunctionCode>9</FunctionCode><ID>26KR1</ID>{inner}</Declaration>")
+    message = only(Declarations(), content, replace(ORIGIN, profile=own))
+    assert [(one.scheme, one.value) for one in message.data.identifiers[1:]] == [
+        ("transport-document", "A1"), ("other", "B2"),
+    ]  # fmt: skip
+    assert values(only(Declarations(), content), "certificate") == ["A1", "B2"]
 
 
 def test_what_does_not_fit_the_schema_is_dropped_with_a_warning_and_the_rest_is_read() -> None:
