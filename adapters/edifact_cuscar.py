@@ -58,6 +58,7 @@ class _Report:
             if self.place is not None:
                 break
             self.better.append(qualifier)
+        self.itself = Document(id=self.number[:512], **present(type=self.name[:512])) if self.number else None
         self.fleet = Fleet()
         for group in root.children("EQD"):
             self.fleet.add(group)
@@ -67,32 +68,34 @@ class _Report:
         context, identifiers = self.context, Identifiers()
         for one in group.all("CNI"):
             identifiers.add("transport-document", one.get(2))
+        held = group.by_tag()
         for one in references(group):
             add_reference(identifiers, one, context)
-        for one in group.every("DOC"):
+        for one in held.get("DOC", ()):
             add_document(identifiers, one, context)
-        equipment = self._equipment(group, identifiers)
+        equipment = self._equipment(group, held.get("SGP", ()), identifiers)
         if not identifiers and self.number and group.trigger == "CNI":
             context.findings.fault("no-identifier", group.segments[0].place, "the consignment has no reference")
             return None
         identifiers.add(self.scheme, self.number)
         if self.event is None:
             return None
-        inner = [one for leg in group.descendants("TDT") for one in leg.every("LOC")]
+        legs = list(group.descendants("TDT")) if "TDT" in held else []
+        inner = [one for leg in legs for one in leg.every("LOC")]
         own = [*group.all("LOC"), *(one for sub in group.children("RFF", "LOC") for one in sub.all("LOC"))]
         return draft(
             self.event, identifiers, self.when, self.issued, context,
             place=best_place([*own, *inner], self.better, context) or self.place,
-            transport=self.transport or main_leg(group.descendants("TDT"), context),
+            transport=self.transport or main_leg(legs, context),
             parties=list(dict.fromkeys([*parties_of(_parties(group), context), *self.parties])),
             goods=self._goods(group, [*self.places, *own]),
             equipment=equipment,
-            documents=self._documents(group),
+            documents=self._documents(held.get("DOC", ())),
         )  # fmt: skip
 
-    def _equipment(self, group: Group, identifiers: Identifiers) -> list[Equipment]:
+    def _equipment(self, group: Group, placed: Iterable[Segment], identifiers: Identifiers) -> list[Equipment]:
         found: dict[str, Equipment] = {}
-        for one in group.every("SGP"):
+        for one in placed:
             piece = self.fleet.name(identifiers, one.get(1), one, self.context)
             if piece is not None:
                 found.setdefault(piece.number, piece)
@@ -109,13 +112,9 @@ class _Report:
         items = (goods_of(one, self.context, origin) for one in group.descendants("GID"))
         return [one for one in items if one is not None]
 
-    def _documents(self, group: Group) -> list[Document]:
-        found = [
-            Document(id=one.get(2)[:512], **present(type=one.get(1)[:512])) for one in group.every("DOC") if one.get(2)
-        ]
-        if self.number:
-            found.append(Document(id=self.number[:512], **present(type=self.name[:512])))
-        return found
+    def _documents(self, named: Iterable[Segment]) -> list[Document]:
+        found = [Document(id=one.get(2)[:512], **present(type=one.get(1)[:512])) for one in named if one.get(2)]
+        return [*found, self.itself] if self.itself is not None else found
 
 
 def _parties(group: Group) -> Iterator[Segment]:

@@ -101,7 +101,7 @@ class _Head:
     def one(self, group: Group, verdict: _Verdict, lines: list[str], *, whole_response: bool) -> Draft | None:
         """The draft of a verdict on what `group` names."""
         context, identifiers = self.context, Identifiers()
-        pieces = list(group.every("EQD")) or self.equipment[:MAX_HEAD]
+        pieces = group.every("EQD") or self.equipment[:MAX_HEAD]
         for one in pieces:
             add_equipment(identifiers, one, one.get(2), context, one.get(1).upper())
         for one in references(group):
@@ -187,7 +187,7 @@ def _by_header(root: Group, context: Context) -> _Verdict | None:
         known = known or context.table("response-function").get(begin.get(3).lstrip("0"))
         if known:
             return _Verdict(str(known[0]), str(known[1]))
-    if begin is not None and (begin.get(1) == "963" or next(root.every("ERC"), None) is not None):
+    if begin is not None and (begin.get(1) == "963" or root.every("ERC")):
         return _Verdict("rejected", "error")
     place = begin.place if begin is not None else context.heading.place
     context.findings.fault("no-decision", place, "neither a processing indicator (7365) nor BGM says a decision")

@@ -116,8 +116,13 @@ def message_types(start: bytes) -> tuple[str, ...]:
 def structure(context: Context) -> Definition:
     """Return the definition nearest to the message's directory."""
     heading = context.heading
-    table = context.origin.profile.table("edifact_structures", "structure")
-    return definition_of(table, heading.type, heading.version, heading.release)
+    return _definition(context.origin.profile, heading.type, heading.version[:3], heading.release[:6])
+
+
+@lru_cache(maxsize=256)
+def _definition(profile: Profile, type_: str, version: str, release: str) -> Definition:
+    # A profile is known by its identity: one that was read anew has definitions of its own.
+    return definition_of(profile.table("edifact_structures", "structure"), type_, version, release)
 
 
 def event_of(begin: Segment | None, context: Context) -> str | None:
@@ -146,7 +151,7 @@ def draft(
     when = when or issued or context.prepared
     occurred, assumed = (when.time, when.assumed) if when else (context.origin.received, False)
     body = Shipment(
-        identifiers=sorted(identifiers.as_list(), key=lambda one: _ORDER.index(one.scheme)),
+        identifiers=sorted(identifiers.as_list(), key=lambda one: _ORDER[one.scheme]),
         occurred=occurred,
         **present(zone_assumed=assumed or None, **fields),
     )
@@ -156,7 +161,8 @@ def draft(
 
 
 # References come in the order of their schemes, wherever in a message they stood.
-_ORDER = ("ucr", "mrn", "lrn", "transport-document", "certificate", "container", "equipment", "seal", "other")
+_SCHEMES = ("ucr", "mrn", "lrn", "transport-document", "certificate", "container", "equipment", "seal", "other")
+_ORDER = {scheme: rank for rank, scheme in enumerate(_SCHEMES)}
 
 
 def references(group: Group) -> Iterator[Segment]:

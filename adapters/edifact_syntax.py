@@ -284,12 +284,12 @@ class _Tokeniser:
                 text = text.rstrip("\r")
                 lines = 1
             elif "\n" in part or "\r" in part:
-                lines = _lines(part)
-                before = _lines(part[: len(part) - len(text)])
-                line += before
-                lines -= before
-                if lines:
+                if "\n" in text or "\r" in text:
+                    line += _lines(part[: len(part) - len(text)])
+                    lines = _lines(text)
                     text = self._joined(text, line)
+                else:
+                    line += _lines(part)
             if not self._open or not text or text.startswith("UNA"):
                 start = 0 if self._open else opening(text + advice.terminator)
                 if not text or start < 0 or text[start + 3 :] == self._una:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from adapters.document import Findings, Identifiers, Origin, read_time
@@ -35,6 +35,7 @@ FULL_TEXTS = (70, 512)
 KEYS: tuple[Scheme, ...] = (
     "ucr", "mrn", "transport-document", "lrn", "certificate", "container", "other", "equipment", "seal",
 )  # fmt: skip
+_RANK = {scheme: rank for rank, scheme in enumerate(KEYS)}
 _SHIP = re.compile(r"(?:IMO)?\s?([0-9]{7})")
 _MRN = re.compile(r"[0-9]{2}[A-Z]{2}[A-Z0-9]{13}[0-9]")
 _FLIGHT = re.compile(r"[A-Z0-9]{2}[A-Z]?[0-9]{1,4}[A-Z]?")
@@ -189,18 +190,23 @@ def place_of(segment: Segment | None, context: Context) -> Place | None:
     """Read a LOC: C517 the place, C519 the terminal within it; a country where its code is one."""
     if segment is None:
         return None
-    code, kind, name = segment.get(2).upper(), segment.get(2, 1), segment.get(2, 3)
-    facility = segment.get(3, 3) or segment.get(3)
+    found, coded = _place(segment.get(2).upper(), segment.get(2, 3), segment.get(3, 3) or segment.get(3))
+    if not coded and segment.get(2) and segment.get(2, 1) in ("139", "162"):
+        context.warn("place-code", segment, "neither a UN/LOCODE nor a country code (3225)")
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _place(code: str, name: str, facility: str) -> tuple[Place | None, bool]:
+    """A place, and whether its code is one; a report names few of them, in each of its consignments."""
     plain = code.replace(" ", "")
     if is_locode(plain):
         found = present(locode=plain, country=plain[:2], name=short(name), facility=short(facility))
     elif is_country(plain):
         found = present(country=plain, name=short(name), facility=short(facility))
     else:
-        if code and kind in ("139", "162"):
-            context.warn("place-code", segment, "neither a UN/LOCODE nor a country code (3225)")
         found = present(name=short(name or code), facility=short(facility))
-    return Place(**found) if found else None
+    return (Place(**found) if found else None), "country" in found
 
 
 def best_place(segments: Iterable[Segment], qualifiers: Iterable[str], context: Context) -> Place | None:
@@ -276,7 +282,9 @@ def party_of(segment: Segment, context: Context) -> Party | None:
 
 def _components(segment: Segment, element: int) -> list[str]:
     """The five texts of a party's composite; C080's sixth component is a format code."""
-    return [text for text in (segment.get(element, index) for index in range(5)) if text]
+    if element >= len(segment.elements):
+        return []
+    return [text for one in segment.elements[element][:5] if (text := one.strip())]
 
 
 def parties_of(segments: Iterable[Segment], context: Context) -> list[Party]:
@@ -335,7 +343,8 @@ def add_equipment(
 
 def subject_of(identifiers: Identifiers) -> str:
     """Return the consignment's key, best scheme first."""
-    return (identifiers.first(*KEYS) or "")[:256]
+    best = min(identifiers.as_list(), key=lambda one: _RANK[one.scheme], default=None)
+    return best.value[:256] if best is not None else ""
 
 
 def gross_mass(segments: Iterable[Segment], context: Context) -> float | None:
