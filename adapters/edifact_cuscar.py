@@ -87,7 +87,7 @@ class _Report:
             self.event, identifiers, self.when, self.issued, context,
             place=best_place([*own, *inner], self.better, context) or self.place,
             transport=self.transport or main_leg(legs, context),
-            parties=list(dict.fromkeys([*parties_of(_parties(group), context), *self.parties])),
+            parties=parties_of(_parties(group), context, self.parties),
             goods=self._goods(group, [*self.places, *own]),
             equipment=equipment,
             documents=self._documents(held.get("DOC", ())),

@@ -69,23 +69,18 @@ def _packages(trigger: Segment | None, held: _Held) -> int | None:
 
 def _hs(held: _Held, context: Context) -> str | None:
     """The longest commodity code of CST (C246) or of PIA under HS."""
-    codes: list[tuple[str, Segment]] = [
-        (one.get(element), one) for one in held.get("CST", ()) for element in range(2, 7)
-    ] + [
-        (one.get(element), one)
-        for one in held.get("PIA", ())
-        for element in range(2, 7)
-        if one.get(element, 1) in _TARIFF
-    ]
     best = ""
-    for code, segment in codes:
-        if not code:
-            continue
-        plain = _APART.sub("", code)
-        if _HS.fullmatch(plain):
-            best = max(best, plain, key=len)
-        elif segment.tag == "PIA":
-            context.warn("commodity-code", segment, "not a commodity code of two to fourteen digits")
+    for segment in (*held.get("CST", ()), *held.get("PIA", ())):
+        named = segment.tag == "PIA"
+        for element in range(2, min(7, len(segment.elements))):
+            code = segment.get(element)
+            if not code or (named and segment.get(element, 1) not in _TARIFF):
+                continue
+            plain = _APART.sub("", code)
+            if _HS.fullmatch(plain):
+                best = max(best, plain, key=len)
+            elif named:
+                context.warn("commodity-code", segment, "not a commodity code of two to fourteen digits")
     return best or None
 
 
@@ -103,10 +98,12 @@ def _un_number(held: _Held, context: Context) -> str | None:
 
 
 def _value(held: _Held, context: Context) -> Value | None:
-    amounts = held.get("MOA", ())
+    amounts: dict[str, list[Segment]] = {}
+    for one in held.get("MOA", ()):
+        amounts.setdefault(one.get(1), []).append(one)
     for qualifier in context.table("amount").get("order", ()) if amounts else ():
-        for one in amounts:
-            number = decimal(one.get(1, 1), one) if one.get(1) == qualifier else None
+        for one in amounts.get(qualifier, ()):
+            number = decimal(one.get(1, 1), one)
             currency = one.get(1, 2).upper()
             if number is not None and re.fullmatch(r"[A-Z]{3}", currency):
                 return Value(amount=float(number), currency=currency)

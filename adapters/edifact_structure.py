@@ -248,7 +248,8 @@ class Matcher:
 
     def _enter(self, frame: _Frame, index: int, segment: Segment) -> None:
         place = frame.definition.places[index]
-        frame.position = max(frame.position, index)
+        if index > frame.position:
+            frame.position = index
         count = frame.counts[index] = frame.counts.get(index, 0) + 1
         if count > place.most:
             self._warn("too-many-repetitions", segment, f"more than {place.most} of them")

@@ -308,7 +308,7 @@ class _Tokeniser:
             segment = Segment(elements, number, line, advice)
             if repetition and repetition in text:
                 segment.extra = _repeated(elements, repetition)
-            if self._held and _ANY_HELD.search(text):
+            if self._held and not text.isascii() and _ANY_HELD.search(text):
                 segment.elements = [[self._unheld(one) for one in composite] for composite in elements]
                 for composites in (segment.extra or {}).values():
                     composites[:] = [[self._unheld(one) for one in composite] for composite in composites]

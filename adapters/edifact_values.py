@@ -164,6 +164,8 @@ def decimal(text: str, segment: Segment) -> Decimal | None:
 
 def whole(text: str, segment: Segment) -> int | None:
     """Read a count; None where it is none."""
+    if text.isascii() and text.isdigit():
+        return count if len(text) <= 15 and (count := int(text)) <= MAX_COUNT else None
     number = decimal(text, segment) if text else None
     if number is None or number != number.to_integral_value() or not 0 <= number <= MAX_COUNT:
         return None
@@ -178,7 +180,12 @@ def kilograms(segment: Segment, unit: str, value: str, context: Context) -> floa
     if number is None or number < 0 or factor is None:
         context.warn("mass", segment, "no mass: its number or its unit (6411) is not one that is known")
         return None
-    return float(number * Decimal(str(factor)))
+    return float(number * _exact(factor))
+
+
+@lru_cache(maxsize=64)
+def _exact(factor: float) -> Decimal:
+    return Decimal(str(factor))
 
 
 def short(value: str) -> str:
@@ -269,8 +276,7 @@ def party_of(segment: Segment, context: Context) -> Party | None:
     name = short(" ".join(names)) or short(next(iter(loose), ""))
     rest = loose if names else loose[1:]
     country = segment.get(9).upper() or segment.get(4, 5).upper()
-    street = _components(segment, 5)
-    address = [*rest, *street, segment.get(6), segment.get(7), segment.get(8)]
+    address = [*rest, *_components(segment, 5), segment.get(6), segment.get(7), segment.get(8)]
     found = present(
         name=name,
         id=short(segment.get(2)),
@@ -287,10 +293,15 @@ def _components(segment: Segment, element: int) -> list[str]:
     return [text for one in segment.elements[element][:5] if (text := one.strip())]
 
 
-def parties_of(segments: Iterable[Segment], context: Context) -> list[Party]:
-    """Read every NAD once, in order."""
-    found = [party for one in segments if one.tag == "NAD" and (party := party_of(one, context)) is not None]
-    return list({(one.role, one.id, one.name): one for one in found}.values())
+def parties_of(segments: Iterable[Segment], context: Context, further: Iterable[Party] = ()) -> list[Party]:
+    """Read every NAD once, in order; `further` parties come after them, where they are others."""
+    found: dict[tuple[str | None, ...], Party] = {}
+    for one in segments:
+        if one.tag == "NAD" and (party := party_of(one, context)) is not None:
+            found[party.role, party.id, party.name] = party
+    for party in further:
+        found.setdefault((party.role, party.id, party.name), party)
+    return list(found.values())
 
 
 def free_text(segment: Segment) -> str:
@@ -349,9 +360,11 @@ def subject_of(identifiers: Identifiers) -> str:
 
 def gross_mass(segments: Iterable[Segment], context: Context) -> float | None:
     """Return the gross mass of MEA segments (C502 6313, C174 unit and value)."""
-    measures = [one for one in segments if one.tag == "MEA"]
-    for attribute in context.table("gross").get("order", ()):
-        for one in measures:
-            if (one.get(2) or one.get(1)).upper() == attribute:
-                return kilograms(one, one.get(3), one.get(3, 1), context)
+    measures: dict[str, Segment] = {}
+    for one in segments:
+        if one.tag == "MEA":
+            measures.setdefault((one.get(2) or one.get(1)).upper(), one)
+    for attribute in context.table("gross").get("order", ()) if measures else ():
+        if (found := measures.get(attribute)) is not None:
+            return kilograms(found, found.get(3), found.get(3, 1), context)
     return None
