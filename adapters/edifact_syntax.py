@@ -309,9 +309,9 @@ class _Tokeniser:
             if repetition and repetition in text:
                 segment.extra = _repeated(elements, repetition)
             if self._held and not text.isascii() and _ANY_HELD.search(text):
-                segment.elements = [[self._unheld(one) for one in composite] for composite in elements]
+                segment.elements = self._released(elements)
                 for composites in (segment.extra or {}).values():
-                    composites[:] = [[self._unheld(one) for one in composite] for composite in composites]
+                    composites[:] = self._released(composites)
             line += lines
             if elements[0][0] == "UNZ":
                 self._open = False
@@ -362,6 +362,9 @@ class _Tokeniser:
         if advice.repetition:
             text = text.replace(release + advice.repetition, _HELD[4])
         return text
+
+    def _released(self, composites: list[list[str]]) -> list[list[str]]:
+        return [[one if one.isascii() else self._unheld(one) for one in composite] for composite in composites]
 
     def _unheld(self, text: str) -> str:
         """The characters themselves."""

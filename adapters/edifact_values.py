@@ -272,11 +272,11 @@ def party_of(segment: Segment, context: Context) -> Party | None:
     role = context.table("party").get(segment.get(1).upper())
     if not role:
         return None
-    loose, names = _components(segment, 3), _components(segment, 4)
+    loose, names = components(segment, 3), components(segment, 4)
     name = short(" ".join(names)) or short(next(iter(loose), ""))
     rest = loose if names else loose[1:]
     country = segment.get(9).upper() or segment.get(4, 5).upper()
-    address = [*rest, *_components(segment, 5), segment.get(6), segment.get(7), segment.get(8)]
+    address = [*rest, *components(segment, 5), segment.get(6), segment.get(7), segment.get(8)]
     found = present(
         name=name,
         id=short(segment.get(2)),
@@ -286,7 +286,7 @@ def party_of(segment: Segment, context: Context) -> Party | None:
     return Party(role=role, **found) if found else None
 
 
-def _components(segment: Segment, element: int) -> list[str]:
+def components(segment: Segment, element: int) -> list[str]:
     """The five texts of a party's composite; C080's sixth component is a format code."""
     if element >= len(segment.elements):
         return []
