@@ -13,6 +13,7 @@ from adapters.edifact_values import (
     MAX_COUNT,
     Context,
     add_equipment,
+    add_seals,
     country_of,
     decimal,
     free_text,
@@ -51,7 +52,7 @@ def goods_of(group: Group, context: Context, origin: str | None = None) -> Goods
         value=_value(held, context),
     )
     # An origin or a number alone describes no goods.
-    return Goods(**found) if found.keys() - {"item"} else None
+    return Goods(**found) if found.keys() - {"item", "origin"} else None
 
 
 def _description(held: _Held) -> str:
@@ -70,6 +71,10 @@ def _packages(trigger: Segment | None, held: _Held) -> int | None:
 def _hs(held: _Held, context: Context) -> str | None:
     """The longest commodity code of CST (C246) or of PIA under HS."""
     best = ""
+    for one in held.get("RFF", ()):
+        # Australia's exporters give it as a reference.
+        if one.get(1) == "HS" and _HS.fullmatch(plain := _APART.sub("", one.get(1, 1))):
+            best = max(best, plain, key=len)
     for segment in (*held.get("CST", ()), *held.get("PIA", ())):
         named = segment.tag == "PIA"
         for element in range(2, min(7, len(segment.elements))):
@@ -131,8 +136,7 @@ class Fleet:
         trigger, found = self._known.get(normal, (segment, Equipment(number=normal)))
         qualifier = trigger.get(1).upper() if trigger.tag == "EQD" else ""
         add_equipment(identifiers, trigger, normal, context, qualifier)
-        for seal in found.seals or ():
-            identifiers.add("seal", seal)
+        add_seals(identifiers, found.seals or ())
         return found
 
 

@@ -14,7 +14,17 @@ from adapters.edifact_envelope import NativeMessage
 from adapters.edifact_reader import Interchanges, draft
 from adapters.edifact_syntax import Segment
 from adapters.edifact_travellers import Persons
-from adapters.edifact_values import Context, Moment, first_moment, moment, place_of, short, transport_of, whole
+from adapters.edifact_values import (
+    Context,
+    Moment,
+    first_moment,
+    function_of,
+    moment,
+    place_of,
+    short,
+    transport_of,
+    whole,
+)
 from adapters.translator import Draft
 from schemas.base import present
 from schemas.shipment import Goods, Means, Place, Transport
@@ -80,7 +90,7 @@ def _drafts(head: list[Segment], counts: dict[str, int], persons: Persons, conte
         return
     transport = _air(transport_of(journey, context))
     begin = next((one for one in head if one.tag == "BGM"), None)
-    cancelled = begin is not None and context.table("function").get(begin.get(3)) == "withdrawn"
+    cancelled = context.table("function").get(function_of(begin)) == "withdrawn"
     calls = list(_calls(head, context))
     if not calls:
         # Lorries' lists name no ports: the office they come to knows which one it is.

@@ -13,7 +13,7 @@ from adapters.document import Document, Findings, Identifiers, Origin
 from adapters.edifact_envelope import NativeMessage, read_messages
 from adapters.edifact_structure import Definition, Group, definition_of
 from adapters.edifact_syntax import Segment, chunks_of, segments
-from adapters.edifact_values import FAMILY, Context, Moment, subject_of
+from adapters.edifact_values import FAMILY, Context, Moment, function_of, subject_of
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading
 from schemas import Message, Shipment
@@ -127,11 +127,11 @@ def _definition(profile: Profile, type_: str, version: str, release: str) -> Def
 
 def event_of(begin: Segment | None, context: Context) -> str | None:
     """Return the event of a report or declaration by its function (BGM, 1225); None with a fault."""
-    if begin is None or not begin.get(3):
+    if begin is None or not function_of(begin):
         place = begin.place if begin is not None else context.heading.place
         context.findings.warn("function-missing", place, "BGM 1225 is missing; read as an original")
         return "declared"
-    code = begin.get(3).lstrip("0")
+    code = function_of(begin).lstrip("0")
     if not (code.isascii() and code.isdigit() and len(code) <= 3):
         context.findings.fault("function-code", begin.place, "BGM 1225 is a number of UNTDID 1225")
         return None

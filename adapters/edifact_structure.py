@@ -235,14 +235,15 @@ class Matcher:
                         self._close(depth)
                     self._enter(frame, index, segment)
                     return
-        if self._late(len(self._frames) - 1, segment):
+        deepest = len(frames) - 1
+        for depth in range(deepest, 0, -1):
+            # Out of order in a group that is open, rather than in one that nothing begins.
+            if self._late(depth, segment) or self._without_trigger(depth, frames[depth], segment):
+                return
+        if not deepest and self._late(0, segment):
             return
-        for depth in range(len(self._frames) - 1, -1, -1):
-            if self._without_trigger(depth, self._frames[depth], segment):
-                return
-        for depth in range(len(self._frames) - 2, -1, -1):
-            if self._late(depth, segment):
-                return
+        if self._without_trigger(0, frames[0], segment) or (deepest and self._late(0, segment)):
+            return
         self._warn("unexpected-segment", segment, "its definition has no place for it here")
         self._frames[-1].group.segments.append(segment)
 

@@ -151,6 +151,13 @@ def read_advice(text: str, findings: Findings) -> tuple[Advice, int]:
     if len({component, element, terminator}) < 3:
         findings.warn("service-characters", "UNA", "two of its characters are the same; the segments show others")
         return _inferred(rest.lstrip(_AROUND)), match.end()
+    shown = re.match(r"UN[BGH]([^\w \t\r\n])", rest.lstrip(_AROUND))
+    if shown is not None and shown[1] != element:
+        findings.warn("service-characters", "UNA", "the first segment shows another separator than it names")
+        found = _inferred(rest.lstrip(_AROUND))
+        taken = (found.component, found.element, found.terminator)
+        kept = "" if advice.release in taken else advice.release
+        return Advice(found.component, found.element, decimal, kept, "", found.terminator), match.end()
     if not re.search(re.escape(terminator) + r"\s*U\s*N\s*[BGH]\b", rest) and re.search(r"'\s*UN[GH]\+", rest):
         findings.warn("service-characters", "UNA", "the terminator it names is not in use; read with the default one")
         advice = Advice(component, element, decimal, advice.release, advice.repetition)

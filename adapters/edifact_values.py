@@ -31,6 +31,8 @@ MAX_TEXT = 512
 MAX_COUNT = 10**9
 # What one part of a free text holds (4440): until D.98B, and since. Who fills one cuts words to do so.
 FULL_TEXTS = (70, 512)
+# What is shorter is a flag or a line number, and would join what has nothing to do with each other.
+MIN_REFERENCE = 2
 # Keys of a consignment, best first.
 KEYS: tuple[Scheme, ...] = (
     "ucr", "mrn", "transport-document", "lrn", "certificate", "container", "other", "equipment", "seal",
@@ -75,11 +77,26 @@ class Moment:
     assumed: bool
 
 
-def moment(segment: Segment | None, context: Context) -> Moment | None:
-    """Read a DTM (C507: qualifier, value, format 2379); of a period its begin. None where it holds no time."""
+def function_of(begin: Segment | None) -> str:
+    """Return the function (1225) of a BGM; directories before D.93A have the date of the document before it."""
+    if begin is None:
+        return ""
+    return begin.get(4 if begin.get(3, 1) else 3)
+
+
+def moment(segment: Segment | None, context: Context, beside: Iterable[Segment] = ()) -> Moment | None:
+    """Read a DTM (C507: qualifier, value, format 2379); of a period its begin. None where it holds no time.
+
+    Some tell day and time of day apart, in two DTM of one qualifier: the second is then one of `beside`.
+    """
     if segment is None or not segment.get(1, 1):
         return None
     value, code = segment.get(1, 1), segment.get(1, 2)
+    if code in _DAYS:
+        for one in beside:
+            if one.tag == "DTM" and one.get(1) == segment.get(1) and (whole := _DAYS[code].get(one.get(1, 2))):
+                value, code = value + one.get(1, 1), whole
+                break
     found = _time(value, code, context)
     if found is None:
         context.warn("time", segment, "no date or time in a format of UNTDID 2379 that names a day")
@@ -102,6 +119,8 @@ _BY_FORMAT = {
 }  # fmt: skip
 # Of these a begin and an end, without a zone.
 _PERIODS = frozenset({"713", "717", "718", "719"})
+# Formats of a day alone, and what they are with a time of day (401 HHMM, 402 HHMMSS) behind it.
+_DAYS = {"101": {"401": "201", "402": "202"}, "102": {"401": "203", "402": "204"}}
 _NO_DAY = frozenset({"610", "602", "609", "601", "616", "615", "107", "108", "109", "401", "402", "404"})
 
 
@@ -150,7 +169,7 @@ def first_moment(segments: Iterable[Segment], qualifiers: Iterable[str], context
     dates = [one for one in segments if one.tag == "DTM"]
     for qualifier in qualifiers:
         for one in dates:
-            if one.get(1) == qualifier and (found := moment(one, context)) is not None:
+            if one.get(1) == qualifier and (found := moment(one, context, dates)) is not None:
                 return found
     return None
 
@@ -197,7 +216,7 @@ def place_of(segment: Segment | None, context: Context) -> Place | None:
     """Read a LOC: C517 the place, C519 the terminal within it; a country where its code is one."""
     if segment is None:
         return None
-    found, coded = _place(segment.get(2).upper(), segment.get(2, 3), segment.get(3, 3) or segment.get(3))
+    found, coded = _place(segment.get(2), segment.get(2, 3), segment.get(3, 3) or segment.get(3))
     if not coded and segment.get(2) and segment.get(2, 1) in ("139", "162"):
         context.warn("place-code", segment, "neither a UN/LOCODE nor a country code (3225)")
     return found
@@ -206,7 +225,7 @@ def place_of(segment: Segment | None, context: Context) -> Place | None:
 @lru_cache(maxsize=1024)
 def _place(code: str, name: str, facility: str) -> tuple[Place | None, bool]:
     """A place, and whether its code is one; a report names few of them, in each of its consignments."""
-    plain = code.replace(" ", "")
+    plain = code.upper().replace(" ", "")
     if is_locode(plain):
         found = present(locode=plain, country=plain[:2], name=short(name), facility=short(facility))
     elif is_country(plain):
@@ -238,14 +257,20 @@ def transport_of(segment: Segment | None, context: Context) -> Transport | None:
     """Read a TDT: conveyance reference 8028, mode 8067, carrier C040, means C222."""
     if segment is None:
         return None
-    voyage, mode = segment.get(2), segment.get(3)[:1]
-    mode = mode if mode and mode in "123456789" else ""
+    voyage, mode = segment.get(2), segment.get(3).lstrip("0")[:1]
+    mode = mode if mode and mode in "123456789" else _mode_of(segment.get(4), context)
     carrier = segment.get(5) or segment.get(5, 3)
     means = _means(segment, mode, context)
     if mode == "4" and means is None and _FLIGHT.fullmatch(voyage.replace(" ", "").upper()):
         means = Means(scheme="flight", value=voyage)
     found = present(mode=mode, means=means, voyage=short(voyage), carrier=short(carrier))
     return Transport(**found) if found else None
+
+
+def _mode_of(kind: str, context: Context) -> str:
+    """Tell the mode by the type of the means of transport (8179): its first digit, since it is a Recommendation 28."""
+    coded = len(kind) in (3, 4) and kind.isascii() and kind.isdigit() and kind[0] != "0"
+    return kind[0] if coded else str(context.table("means-mode").get(kind, ""))
 
 
 def _means(segment: Segment, mode: str, context: Context) -> Means | None:
@@ -257,7 +282,7 @@ def _means(segment: Segment, mode: str, context: Context) -> Means | None:
     if scheme in ("call-sign", "name") and name:
         # A call sign is reassigned; the name is what people know the ship by.
         return Means(scheme="name", value=short(name))
-    return Means(scheme=scheme, value=short(code)) if code else None
+    return Means(scheme=scheme, value=short(code or name)) if code or name else None
 
 
 def _imo(number: str) -> bool:
@@ -324,8 +349,15 @@ def add_reference(identifiers: Identifiers, segment: Segment, context: Context) 
     scheme = context.table("reference").get(qualifier, "other")
     if scheme == "container":
         add_equipment(identifiers, segment, value, context)
-    elif scheme:
+    elif scheme and (scheme not in ("other", "seal") or len(value) >= MIN_REFERENCE):
         identifiers.add(scheme, value)
+
+
+def add_seals(identifiers: Identifiers, seals: Iterable[str]) -> None:
+    """Take the numbers of seals; a flag that there is one (`Y`) is no number."""
+    for seal in seals:
+        if len(seal) >= MIN_REFERENCE:
+            identifiers.add("seal", seal)
 
 
 def add_document(identifiers: Identifiers, segment: Segment, context: Context) -> None:
