@@ -28,6 +28,8 @@ from schemas.shipment import Document, Equipment, Goods, Place, Scheme, Transpor
 
 # Places and parties of a whole report: a segment table lets it have 99 of each.
 MAX_HEAD = 99
+# References of a report's head that tell what its consignments are about.
+_NAMING = frozenset({"mrn", "ucr", "transport-document"})
 
 
 class _Report:
@@ -50,6 +52,9 @@ class _Report:
         self.places = [*root.all("LOC"), *(one for leg in legs for one in leg.every("LOC"))][:MAX_HEAD]
         parties = [*root.all("NAD"), *(one.segments[0] for one in root.children("NAD"))]
         self.parties = parties_of(parties[:MAX_HEAD], context)
+        heads = [*root.all("RFF"), *(one.segments[0] for one in root.children("RFF"))]
+        naming = context.table("reference")
+        self.references = [one for one in heads if naming.get(one.get(1).upper()) in _NAMING][:MAX_HEAD]
         # Where the report itself is, and the qualifiers by which a consignment can tell it better.
         self.place: Place | None = None
         self.better: list[str] = []
@@ -58,6 +63,7 @@ class _Report:
             if self.place is not None:
                 break
             self.better.append(qualifier)
+        self.itself = Document(id=self.number[:512], **present(type=self.name[:512])) if self.number else None
         self.fleet = Fleet()
         for group in root.children("EQD"):
             self.fleet.add(group)
@@ -67,32 +73,38 @@ class _Report:
         context, identifiers = self.context, Identifiers()
         for one in group.all("CNI"):
             identifiers.add("transport-document", one.get(2))
+        held = group.by_tag()
         for one in references(group):
             add_reference(identifiers, one, context)
-        for one in group.every("DOC"):
+        for one in held.get("DOC", ()):
             add_document(identifiers, one, context)
-        equipment = self._equipment(group, identifiers)
+        equipment = self._equipment(group, held.get("SGP", ()), identifiers)
+        if not identifiers:
+            # What is carried under a declaration or bill that the head alone names.
+            for one in self.references:
+                add_reference(identifiers, one, context)
         if not identifiers and self.number and group.trigger == "CNI":
             context.findings.fault("no-identifier", group.segments[0].place, "the consignment has no reference")
             return None
         identifiers.add(self.scheme, self.number)
         if self.event is None:
             return None
-        inner = [one for leg in group.descendants("TDT") for one in leg.every("LOC")]
+        legs = list(group.descendants("TDT")) if "TDT" in held else []
+        inner = [one for leg in legs for one in leg.every("LOC")]
         own = [*group.all("LOC"), *(one for sub in group.children("RFF", "LOC") for one in sub.all("LOC"))]
         return draft(
             self.event, identifiers, self.when, self.issued, context,
             place=best_place([*own, *inner], self.better, context) or self.place,
-            transport=self.transport or main_leg(group.descendants("TDT"), context),
-            parties=list(dict.fromkeys([*parties_of(_parties(group), context), *self.parties])),
+            transport=self.transport or main_leg(legs, context),
+            parties=parties_of(_parties(group), context, self.parties),
             goods=self._goods(group, [*self.places, *own]),
             equipment=equipment,
-            documents=self._documents(group),
+            documents=self._documents(held.get("DOC", ())),
         )  # fmt: skip
 
-    def _equipment(self, group: Group, identifiers: Identifiers) -> list[Equipment]:
+    def _equipment(self, group: Group, placed: Iterable[Segment], identifiers: Identifiers) -> list[Equipment]:
         found: dict[str, Equipment] = {}
-        for one in group.every("SGP"):
+        for one in placed:
             piece = self.fleet.name(identifiers, one.get(1), one, self.context)
             if piece is not None:
                 found.setdefault(piece.number, piece)
@@ -107,15 +119,15 @@ class _Report:
     def _goods(self, group: Group, places: Iterable[Segment]) -> list[Goods]:
         origin = country_of(places, "27")
         items = (goods_of(one, self.context, origin) for one in group.descendants("GID"))
-        return [one for one in items if one is not None]
-
-    def _documents(self, group: Group) -> list[Document]:
-        found = [
-            Document(id=one.get(2)[:512], **present(type=one.get(1)[:512])) for one in group.every("DOC") if one.get(2)
-        ]
-        if self.number:
-            found.append(Document(id=self.number[:512], **present(type=self.name[:512])))
+        found = [one for one in items if one is not None]
+        if not found and group.trigger == "CNI" and (whole := goods_of(group, self.context, origin)) is not None:
+            # Some tell of the goods beside the item instead of within.
+            found.append(whole)
         return found
+
+    def _documents(self, named: Iterable[Segment]) -> list[Document]:
+        found = [Document(id=one.get(2)[:512], **present(type=one.get(1)[:512])) for one in named if one.get(2)]
+        return [*found, self.itself] if self.itself is not None else found
 
 
 def _parties(group: Group) -> Iterator[Segment]:
@@ -145,17 +157,19 @@ class CargoReports(Interchanges):
     def drafts(self, message: NativeMessage, context: Context) -> Iterator[Draft]:
         """Yield a draft for each consignment as soon as it is complete."""
         matcher = Matcher(structure(context), context.findings, split="CNI")
-        report = None
+        report, strayed = None, None
         for group in matcher.groups(message.segments):
-            if group.trigger != "CNI" and next(references(group), None) is None:
-                # Something strayed before the first one; that was warned of.
+            if group.trigger != "CNI":
+                # Where there are consignments it strayed, which was warned of; where not, it is the one there is.
+                strayed = strayed or group
                 continue
             report = report or _Report(matcher.root, context)
             found = report.consignment(group)
             if found is not None:
                 yield found
         if report is None:
-            found = _Report(matcher.root, context).consignment(matcher.root)
+            alone = strayed if strayed is not None and next(references(strayed), None) is not None else matcher.root
+            found = _Report(matcher.root, context).consignment(alone)
             if found is not None:
                 yield found
 

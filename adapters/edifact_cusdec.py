@@ -14,6 +14,7 @@ from adapters.edifact_values import (
     Context,
     add_document,
     add_reference,
+    add_seals,
     best_place,
     country_of,
     first_moment,
@@ -44,13 +45,12 @@ class Declarations(Interchanges):
         for one in root.every("DOC"):
             add_document(identifiers, one, context)
         equipment = _equipment(root, identifiers, context)
-        seals = [one for one in root.all("SEL") if one.get(1)]
-        for one in seals:
-            identifiers.add("seal", one.get(1))
+        add_seals(identifiers, (one.get(1) for one in root.all("SEL")))
         if event is None:
             return
         origin = country_of(root.all("LOC"), "27")
-        items = [goods_of(one, context, origin) for one in root.children("CST")]
+        # Without items what its head says of the goods is all there is.
+        items = [goods_of(one, context, origin) for one in root.children("CST") or [root]]
         parties = [*root.all("NAD"), *(one.segments[0] for one in root.children("NAD"))]
         found = draft(
             event, identifiers, first_moment(root.segments, context.table("time").get(self.type, ()), context),

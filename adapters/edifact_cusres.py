@@ -24,6 +24,7 @@ from adapters.edifact_values import (
     best_place,
     first_moment,
     free_text,
+    function_of,
     whole,
 )
 from adapters.profile import NEUTRAL, Profile
@@ -34,6 +35,8 @@ from schemas.shipment import Decision
 
 # What a canonical reason holds.
 _MAX_REASON = 8192
+# Code list responsible agency (3055): none, or UN/ECE.
+_UNITED_NATIONS = ("", "6")
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,63}")
 # What keeps goods where they are; a release beside one of these is none.
 _RESTRICTING = frozenset(
@@ -95,13 +98,15 @@ class _Head:
         self.equipment = root.all("EQD")
         self.authority = _authority(root) or context.origin.agency
         self.version = whole(begin.get(2, 1), begin) if begin is not None and begin.get(2, 1) else None
-        self.cancelled = begin is not None and bool(context.table("response-cancelled").get(begin.get(3).lstrip("0")))
+        self.cancelled = begin is not None and bool(
+            context.table("response-cancelled").get(function_of(begin).lstrip("0"))
+        )
         self.lines = _lines(root, root.children("ERP", "ERC"))[:MAX_HEAD]
 
     def one(self, group: Group, verdict: _Verdict, lines: list[str], *, whole_response: bool) -> Draft | None:
         """The draft of a verdict on what `group` names."""
         context, identifiers = self.context, Identifiers()
-        pieces = list(group.every("EQD")) or self.equipment[:MAX_HEAD]
+        pieces = group.every("EQD") or self.equipment[:MAX_HEAD]
         for one in pieces:
             add_equipment(identifiers, one, one.get(2), context, one.get(1).upper())
         for one in references(group):
@@ -152,8 +157,12 @@ def _verdicts(group: Group, context: Context) -> list[_Verdict]:
     event: str | None = None
     for one in group.all("GIS", "GEI"):
         at = 2 if one.tag == "GEI" else 1
-        code, text = one.get(at).lstrip("0"), one.get(at, 3)
-        known = table.get(code)
+        code, agency, text = one.get(at).lstrip("0"), one.get(at, 2).upper(), one.get(at, 3)
+        # A code of another agency's list (3055) than the United Nations' means what that agency says.
+        known = table.get(code if agency in _UNITED_NATIONS else f"{agency}-{code}")
+        if known is None and agency not in _UNITED_NATIONS and code != "ZZZ":
+            detail = "a code of another agency's list (3055), of which the profile says nothing; it decides nothing"
+            context.findings.warn("national-code", one.place, detail)
         if code == "ZZZ" and event is not None:
             if _WORD.fullmatch(text):
                 seen[-1] = _Verdict(event, text)
@@ -184,10 +193,10 @@ def _by_header(root: Group, context: Context) -> _Verdict | None:
     begin = root.first("BGM")
     if begin is not None:
         known = context.table("response").get(begin.get(4).upper())
-        known = known or context.table("response-function").get(begin.get(3).lstrip("0"))
+        known = known or context.table("response-function").get(function_of(begin).lstrip("0"))
         if known:
             return _Verdict(str(known[0]), str(known[1]))
-    if begin is not None and (begin.get(1) == "963" or next(root.every("ERC"), None) is not None):
+    if begin is not None and (begin.get(1) == "963" or root.every("ERC")):
         return _Verdict("rejected", "error")
     place = begin.place if begin is not None else context.heading.place
     context.findings.fault("no-decision", place, "neither a processing indicator (7365) nor BGM says a decision")

@@ -194,16 +194,19 @@ class _Envelope:
     def _body(self, opening: Segment, first: Segment | None, heading: Heading) -> Iterator[Segment]:
         """The segments up to UNT, counted and named anew; a missing UNT is warned of."""
         count = 1 if opening.tag == "UNH" else 0
-        opening.message = heading.reference
+        # Within a message none waits: all come straight from the tokeniser.
+        source, reference = self._segments, heading.reference
+        opening.message = reference
         segment = first
         while segment is not None:
             tag = segment.tag
             if tag in _SERVICE:
                 break
             count += 1
-            segment.number, segment.message = count, heading.reference
+            segment.number = count
+            segment.message = reference
             yield segment
-            segment = self._take()
+            segment = next(source, None)
         if segment is None or segment.tag != "UNT":
             self._waiting = segment
             self._warn("trailer-missing", heading.place, "UNT is missing: the message may be cut off")

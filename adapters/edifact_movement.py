@@ -18,8 +18,10 @@ from adapters.edifact_values import (
     add_document,
     add_equipment,
     add_reference,
+    add_seals,
     best_place,
     first_moment,
+    function_of,
     moment,
     place_of,
     transport_of,
@@ -35,8 +37,7 @@ class _Head:
         kind, legs = context.heading.type, root.children("TDT")
         self.event = _operation(root, context)
         begin = root.first("BGM")
-        function = begin.get(3) if begin is not None else ""
-        self.cancelled = context.table("function").get(function) == "withdrawn"
+        self.cancelled = context.table("function").get(function_of(begin)) == "withdrawn"
         segments = [*root.segments, *(one for leg in legs for one in leg.every("LOC", "DTM"))]
         self.when = first_moment(segments, context.table("time").get(kind, ()), context)
         self.issued = first_moment(root.segments, ("137",), context)
@@ -72,8 +73,7 @@ class Containers(Interchanges):
             context.findings.fault("no-identifier", trigger.place, "the equipment has no number (EQD, 8260)")
             return None
         add_equipment(identifiers, trigger, equipment.number, context, trigger.get(1).upper())
-        for seal in equipment.seals or ():
-            identifiers.add("seal", seal)
+        add_seals(identifiers, equipment.seals or ())
         for one in references(group):
             add_reference(identifiers, one, context)
         goods = goods_of(group, context)
@@ -94,14 +94,29 @@ def _operation(root: Group, context: Context) -> str | None:
     table, begin = context.table("operation"), root.first("BGM")
     kind = context.heading.type
     codes = [one.get(3).upper() for one in root.all("FTX") if one.get(1) == "OSI"]
+    named = _named(begin, context)
     for code in [*codes, begin.get(1) if begin is not None else ""]:
         event = table.get(f"{kind}-{code}")
+        if event and begin is not None and code == begin.get(1) and named not in ("", event):
+            context.warn("operation", begin, "its name (1000) says another operation than its code (1001); by its name")
+            return named
         if event:
             return str(event)
+    if named:
+        return named
     place = begin.place if begin is not None else context.heading.place
     known = ", ".join(name.partition("-")[2] for name in table if name.startswith(f"{kind}-"))
     context.findings.fault("document-name", place, f"BGM 1001 says no operation that is known: {known}")
     return None
+
+
+def _named(begin: Segment | None, context: Context) -> str:
+    """The operation that the document's name in words (1000) says, where it says one alone."""
+    words = begin.get(1, 3).upper() if begin is not None else ""
+    table = context.table("operation-word") if words else {}
+    kind = context.heading.type
+    said = {str(event) for key, event in table.items() if key.startswith(f"{kind}-") and key[len(kind) + 1 :] in words}
+    return said.pop() if len(said) == 1 else ""
 
 
 class Orders(Containers):
@@ -172,15 +187,16 @@ def movement(root: Group, wanted: str, context: Context) -> tuple[str, str, Mome
     """Return event, classifier, time and place: of the event that the report's name says, else of the first time."""
     table = context.table("conveyance")
     stops = [*root.children("LOC"), *(stop for leg in root.children("TDT") for stop in leg.children("LOC"))]
-    rows: list[tuple[Segment, Segment | None]] = [
-        (one, stop.first("LOC")) for stop in stops for one in stop.all("DTM")
-    ] + [(one, None) for one in (*root.all("DTM"), *(one for leg in root.children("TDT") for one in leg.all("DTM")))]
+    head = [*root.all("DTM"), *(one for leg in root.children("TDT") for one in leg.all("DTM"))]
+    rows: list[tuple[Segment, Segment | None, list[Segment]]] = [
+        (one, stop.first("LOC"), stop.all("DTM")) for stop in stops for one in stop.all("DTM")
+    ] + [(one, None, head) for one in head]
     places = [one for stop in stops for one in stop.all("LOC")]
     places += [one for leg in root.children("TDT") for one in leg.all("LOC")]
     places += root.all("LOC")
     for qualifier, (event, classifier) in table.items():
-        for one, where in rows:
-            if one.get(1) == qualifier and event == (wanted or event) and (when := moment(one, context)) is not None:
+        for one, where, beside in rows if event == (wanted or event) else ():
+            if one.get(1) == qualifier and (when := moment(one, context, beside)) is not None:
                 return event, classifier, when, place_of(where, context) or _stop(places, event, context)
     event = wanted or "arrived"
     return event, "actual", None, _stop(places, event, context)

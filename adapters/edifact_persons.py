@@ -1,7 +1,8 @@
-"""Reads passenger lists (PAXLST) and bookings (PNRGOV): the conveyance, its ports, how many; nothing of persons.
+"""Reads passenger lists (PAXLST) and bookings (PNRGOV): the conveyance, its ports, how many.
 
 Owns where the head of such a message ends. A person's segments are passed over before anything looks into
-them, so that no name, document or seat reaches a message, a warning or a fault.
+them, so that no name, document or seat reaches a message, a warning or a fault; unless the profile lets persons
+be carried (edifact_travellers).
 """
 
 import re
@@ -12,15 +13,26 @@ from adapters.document import Identifiers, read_time
 from adapters.edifact_envelope import NativeMessage
 from adapters.edifact_reader import Interchanges, draft
 from adapters.edifact_syntax import Segment
-from adapters.edifact_values import Context, Moment, first_moment, moment, place_of, short, transport_of, whole
+from adapters.edifact_travellers import Persons
+from adapters.edifact_values import (
+    Context,
+    Moment,
+    first_moment,
+    function_of,
+    moment,
+    place_of,
+    short,
+    transport_of,
+    whole,
+)
 from adapters.translator import Draft
 from schemas.base import present
 from schemas.shipment import Goods, Means, Place, Transport
 
 # What the heads of these messages hold. All else may speak of a person.
 _LIST_HEAD = frozenset({"BGM", "DTM", "TDT", "LOC"})
-# Party qualifiers (3035) of travellers.
-_TRAVELLERS = {"FL": "passengers", "DDU": "passengers", "DDT": "passengers", "FM": "crew"}
+# What the counts of travellers are called, by their role.
+_COUNTED = {"passenger": "passengers", "crew": "crew"}
 _IATA = re.compile(r"[A-Z]{3}")
 _DAY = re.compile(r"\d{6}", re.ASCII)
 _CLOCK = re.compile(r"\d{4}", re.ASCII)
@@ -45,19 +57,23 @@ class PassengerLists(Interchanges):
         head: list[Segment] = []
         counted: dict[str, int] = {}
         stated: dict[str, int] = {}
+        persons = Persons(context)
+        roles = context.table("traveller")
         ended = False
         for segment in message.segments:
             if segment.tag == "NAD":
                 # Before TDT it is who sends the list; from the first one behind it on all is of persons.
                 ended = ended or any(one.tag == "TDT" for one in head)
-                role = _TRAVELLERS.get(segment.get(1))
+                role = _COUNTED.get(roles.get(segment.get(1), ""))
                 if role:
                     counted[role] = counted.get(role, 0) + 1
             elif not ended and segment.tag in _LIST_HEAD:
                 head.append(segment)
             elif segment.tag == "CNT":
                 _count(segment, stated, context)
-        yield from _drafts(head, stated or counted, context)
+            if ended and persons.carried:
+                persons.take(segment)
+        yield from _drafts(head, stated or counted, persons, context)
 
 
 def _count(segment: Segment, stated: dict[str, int], context: Context) -> None:
@@ -67,21 +83,21 @@ def _count(segment: Segment, stated: dict[str, int], context: Context) -> None:
         stated[str(name)] = number
 
 
-def _drafts(head: list[Segment], counts: dict[str, int], context: Context) -> Iterator[Draft]:
+def _drafts(head: list[Segment], counts: dict[str, int], persons: Persons, context: Context) -> Iterator[Draft]:
     journey = next((one for one in head if one.tag == "TDT"), None)
     if journey is None:
         context.findings.fault("no-conveyance", context.heading.place, "no TDT tells which conveyance it is about")
         return
     transport = _air(transport_of(journey, context))
     begin = next((one for one in head if one.tag == "BGM"), None)
-    cancelled = begin is not None and context.table("function").get(begin.get(3)) == "withdrawn"
+    cancelled = context.table("function").get(function_of(begin)) == "withdrawn"
     calls = list(_calls(head, context))
     if not calls:
         # Lorries' lists name no ports: the office they come to knows which one it is.
         calls = list(_times(head, context))
     day = next((one.when.time for one in calls if one.event == "departed" and one.when), None)
     number = begin.get(2) if begin is not None and len(begin.get(2)) > 3 else ""
-    yield from _each(calls, transport, counts, day or _any(calls), cancelled, context, number)
+    yield from _each(calls, transport, counts, day or _any(calls), cancelled, persons, context, number)
 
 
 def _times(head: list[Segment], context: Context) -> Iterator[_Call]:
@@ -99,7 +115,7 @@ def _any(calls: list[_Call]) -> datetime | None:
 
 def _each(
     calls: list[_Call], transport: Transport | None, counts: dict[str, int], day: datetime | None, cancelled: bool,
-    context: Context, reference: str = "",
+    persons: Persons, context: Context, reference: str = "",
 ) -> Iterator[Draft]:  # fmt: skip
     """One draft for each call; they meet on the conveyance's number and its day of departure."""
     identifiers = Identifiers()
@@ -112,11 +128,13 @@ def _each(
         detail = "neither its conveyance nor where that calls is told"
         context.findings.fault("no-conveyance", context.heading.place, detail)
         return
+    parties, documents = persons.parties(), persons.documents()
     for call in calls:
         found = draft(
             "withdrawn" if cancelled else call.event, identifiers, call.when, None, context,
             classifier=call.classifier if call.classifier != "actual" else None, place=call.where, transport=transport,
             goods=[Goods(description=name, packages=count) for name, count in sorted(counts.items())],
+            parties=parties, documents=documents,
         )  # fmt: skip
         if found is not None:
             yield found
@@ -170,11 +188,16 @@ class Bookings(Interchanges):
         """Yield the flight's departure and arrival."""
         flight: Segment | None = None
         counts: dict[str, int] = {}
+        persons = Persons(context)
+        ended = False
         for segment in message.segments:
-            if segment.tag in ("SRC", "RCI"):
-                # From here on it speaks of persons.
+            # From here on it speaks of persons.
+            ended = ended or segment.tag in ("SRC", "RCI")
+            if ended and not persons.carried:
                 break
-            if segment.tag == "TVL" and flight is None:
+            if ended:
+                persons.take_booking(segment)
+            elif segment.tag == "TVL" and flight is None:
                 flight = segment
             elif segment.tag == "EQN" and (count := whole(segment.get(1), segment)) is not None:
                 counts = {"bookings": count}
@@ -194,7 +217,7 @@ class Bookings(Interchanges):
             _Call("arrived", "planned", _port(flight.get(3)), landed or left),
         ]
         yield from _each(
-            [one for one in calls if one.where], transport, counts, left.time if left else None, False, context
+            [one for one in calls if one.where], transport, counts, left.time if left else None, False, persons, context
         )
 
 

@@ -13,7 +13,7 @@ from adapters.document import Document, Findings, Identifiers, Origin
 from adapters.edifact_envelope import NativeMessage, read_messages
 from adapters.edifact_structure import Definition, Group, definition_of
 from adapters.edifact_syntax import Segment, chunks_of, segments
-from adapters.edifact_values import FAMILY, Context, Moment, subject_of
+from adapters.edifact_values import FAMILY, Context, Moment, function_of, subject_of
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading
 from schemas import Message, Shipment
@@ -116,17 +116,22 @@ def message_types(start: bytes) -> tuple[str, ...]:
 def structure(context: Context) -> Definition:
     """Return the definition nearest to the message's directory."""
     heading = context.heading
-    table = context.origin.profile.table("edifact_structures", "structure")
-    return definition_of(table, heading.type, heading.version, heading.release)
+    return _definition(context.origin.profile, heading.type, heading.version[:3], heading.release[:6])
+
+
+@lru_cache(maxsize=256)
+def _definition(profile: Profile, type_: str, version: str, release: str) -> Definition:
+    # A profile is known by its identity: one that was read anew has definitions of its own.
+    return definition_of(profile.table("edifact_structures", "structure"), type_, version, release)
 
 
 def event_of(begin: Segment | None, context: Context) -> str | None:
     """Return the event of a report or declaration by its function (BGM, 1225); None with a fault."""
-    if begin is None or not begin.get(3):
+    if begin is None or not function_of(begin):
         place = begin.place if begin is not None else context.heading.place
         context.findings.warn("function-missing", place, "BGM 1225 is missing; read as an original")
         return "declared"
-    code = begin.get(3).lstrip("0")
+    code = function_of(begin).lstrip("0")
     if not (code.isascii() and code.isdigit() and len(code) <= 3):
         context.findings.fault("function-code", begin.place, "BGM 1225 is a number of UNTDID 1225")
         return None
@@ -146,7 +151,7 @@ def draft(
     when = when or issued or context.prepared
     occurred, assumed = (when.time, when.assumed) if when else (context.origin.received, False)
     body = Shipment(
-        identifiers=sorted(identifiers.as_list(), key=lambda one: _ORDER.index(one.scheme)),
+        identifiers=sorted(identifiers.as_list(), key=lambda one: _ORDER[one.scheme]),
         occurred=occurred,
         **present(zone_assumed=assumed or None, **fields),
     )
@@ -156,7 +161,8 @@ def draft(
 
 
 # References come in the order of their schemes, wherever in a message they stood.
-_ORDER = ("ucr", "mrn", "lrn", "transport-document", "certificate", "container", "equipment", "seal", "other")
+_SCHEMES = ("ucr", "mrn", "lrn", "transport-document", "certificate", "container", "equipment", "seal", "other")
+_ORDER = {scheme: rank for rank, scheme in enumerate(_SCHEMES)}
 
 
 def references(group: Group) -> Iterator[Segment]:

@@ -80,13 +80,27 @@ class Group:
         """Return the groups within it that one of these segments begins."""
         return [one for one in self.groups if one.trigger in tags]
 
-    def every(self, *tags: str) -> Iterator[Segment]:
-        """Yield the segments of these tags in it and in all groups within."""
-        for one in self.segments:
-            if one.tag in tags:
-                yield one
+    def every(self, *tags: str) -> list[Segment]:
+        """Return the segments of these tags in it and in all groups within."""
+        found = [one for one in self.segments if one.tag in tags]
         for group in self.groups:
-            yield from group.every(*tags)
+            found += group.every(*tags)
+        return found
+
+    def by_tag(self) -> dict[str, list[Segment]]:
+        """Return every segment in it and in all groups within, by tag: for who asks for many tags."""
+        found: dict[str, list[Segment]] = {}
+        self._sort_into(found)
+        return found
+
+    def _sort_into(self, found: dict[str, list[Segment]]) -> None:
+        for one in self.segments:
+            if one.tag in found:
+                found[one.tag].append(one)
+            else:
+                found[one.tag] = [one]
+        for group in self.groups:
+            group._sort_into(found)
 
     def descendants(self, *tags: str) -> "Iterator[Group]":
         """Yield the groups that one of these segments begins, at any depth."""
@@ -148,12 +162,16 @@ def _order(directory: str) -> tuple[int, str]:
     return (year + 2000 if year < 80 else year + 1900), match[2]
 
 
-@dataclass
 class _Frame:
-    definition: Definition
-    group: Group
-    position: int = 0
-    counts: dict[int, int] = field(default_factory=dict)
+    """A group that is open: where in its definition it stands, and how often each place was taken."""
+
+    __slots__ = ("counts", "definition", "group", "position")
+
+    def __init__(self, definition: Definition, group: Group) -> None:
+        self.definition = definition
+        self.group = group
+        self.position = 0
+        self.counts: dict[int, int] = {}
 
 
 class Matcher:
@@ -179,12 +197,17 @@ class Matcher:
         Raises:
             TranslationError: one of them, or what is kept of the message, has too many segments.
         """
+        # Since the group that is handed out next began, or ended.
+        within = 0
         for segment in segments:
             before = self._current
             self._place(segment)
-            if before is not None and self._current is not before:
-                self._held -= _size(before)
-                yield before
+            if self._current is not before:
+                if before is not None:
+                    self._held -= within
+                    yield before
+                within = 0
+            within += 1
             self._held += 1
             if self._held > MAX_SEGMENTS:
                 detail = f"more than {MAX_SEGMENTS} segments in one message or consignment"
@@ -203,28 +226,31 @@ class Matcher:
         return self.root
 
     def _place(self, segment: Segment) -> None:
-        tag = segment.tag
-        for depth in range(len(self._frames) - 1, -1, -1):
-            frame = self._frames[depth]
-            index = frame.definition.after(tag, frame.position)
-            if index >= 0:
-                self._close(depth)
-                self._enter(frame, index, segment)
+        frames = self._frames
+        for depth in range(len(frames) - 1, -1, -1):
+            frame = frames[depth]
+            for index in frame.definition.by_tag.get(segment.tag, ()):
+                if index >= frame.position:
+                    if depth + 1 < len(frames) or not depth:
+                        self._close(depth)
+                    self._enter(frame, index, segment)
+                    return
+        deepest = len(frames) - 1
+        for depth in range(deepest, 0, -1):
+            # Out of order in a group that is open, rather than in one that nothing begins.
+            if self._late(depth, segment) or self._without_trigger(depth, frames[depth], segment):
                 return
-        if self._late(len(self._frames) - 1, segment):
+        if not deepest and self._late(0, segment):
             return
-        for depth in range(len(self._frames) - 1, -1, -1):
-            if self._without_trigger(depth, self._frames[depth], segment):
-                return
-        for depth in range(len(self._frames) - 2, -1, -1):
-            if self._late(depth, segment):
-                return
+        if self._without_trigger(0, frames[0], segment) or (deepest and self._late(0, segment)):
+            return
         self._warn("unexpected-segment", segment, "its definition has no place for it here")
         self._frames[-1].group.segments.append(segment)
 
     def _enter(self, frame: _Frame, index: int, segment: Segment) -> None:
         place = frame.definition.places[index]
-        frame.position = max(frame.position, index)
+        if index > frame.position:
+            frame.position = index
         count = frame.counts[index] = frame.counts.get(index, 0) + 1
         if count > place.most:
             self._warn("too-many-repetitions", segment, f"more than {place.most} of them")
@@ -241,8 +267,10 @@ class Matcher:
             self._current = group
         else:
             frame.group.groups.append(group)
+        inner = _Frame(place.group, group)
         # Its trigger is behind it: another one begins another group.
-        self._frames.append(_Frame(place.group, group, 1, {0: 1}))
+        inner.position = inner.counts[0] = 1
+        self._frames.append(inner)
 
     def _close(self, depth: int) -> None:
         for frame in self._frames[depth + 1 :] if self._strict else ():
@@ -286,7 +314,3 @@ class Matcher:
         if (code, segment.tag) not in self._warned:
             self._warned.add((code, segment.tag))
             self._findings.warn(code, segment.place, detail)
-
-
-def _size(group: Group) -> int:
-    return len(group.segments) + sum(_size(one) for one in group.groups)

@@ -151,6 +151,13 @@ def read_advice(text: str, findings: Findings) -> tuple[Advice, int]:
     if len({component, element, terminator}) < 3:
         findings.warn("service-characters", "UNA", "two of its characters are the same; the segments show others")
         return _inferred(rest.lstrip(_AROUND)), match.end()
+    shown = re.match(r"UN[BGH]([^\w \t\r\n])", rest.lstrip(_AROUND))
+    if shown is not None and shown[1] != element:
+        findings.warn("service-characters", "UNA", "the first segment shows another separator than it names")
+        found = _inferred(rest.lstrip(_AROUND))
+        taken = (found.component, found.element, found.terminator)
+        kept = "" if advice.release in taken else advice.release
+        return Advice(found.component, found.element, decimal, kept, "", found.terminator), match.end()
     if not re.search(re.escape(terminator) + r"\s*U\s*N\s*[BGH]\b", rest) and re.search(r"'\s*UN[GH]\+", rest):
         findings.warn("service-characters", "UNA", "the terminator it names is not in use; read with the default one")
         advice = Advice(component, element, decimal, advice.release, advice.repetition)
@@ -284,12 +291,12 @@ class _Tokeniser:
                 text = text.rstrip("\r")
                 lines = 1
             elif "\n" in part or "\r" in part:
-                lines = _lines(part)
-                before = _lines(part[: len(part) - len(text)])
-                line += before
-                lines -= before
-                if lines:
+                if "\n" in text or "\r" in text:
+                    line += _lines(part[: len(part) - len(text)])
+                    lines = _lines(text)
                     text = self._joined(text, line)
+                else:
+                    line += _lines(part)
             if not self._open or not text or text.startswith("UNA"):
                 start = 0 if self._open else opening(text + advice.terminator)
                 if not text or start < 0 or text[start + 3 :] == self._una:
@@ -308,10 +315,10 @@ class _Tokeniser:
             segment = Segment(elements, number, line, advice)
             if repetition and repetition in text:
                 segment.extra = _repeated(elements, repetition)
-            if self._held and _ANY_HELD.search(text):
-                segment.elements = [[self._unheld(one) for one in composite] for composite in elements]
+            if self._held and not text.isascii() and _ANY_HELD.search(text):
+                segment.elements = self._released(elements)
                 for composites in (segment.extra or {}).values():
-                    composites[:] = [[self._unheld(one) for one in composite] for composite in composites]
+                    composites[:] = self._released(composites)
             line += lines
             if elements[0][0] == "UNZ":
                 self._open = False
@@ -362,6 +369,9 @@ class _Tokeniser:
         if advice.repetition:
             text = text.replace(release + advice.repetition, _HELD[4])
         return text
+
+    def _released(self, composites: list[list[str]]) -> list[list[str]]:
+        return [[one if one.isascii() else self._unheld(one) for one in composite] for composite in composites]
 
     def _unheld(self, text: str) -> str:
         """The characters themselves."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from adapters.document import Findings, Identifiers, Origin, read_time
@@ -31,10 +31,13 @@ MAX_TEXT = 512
 MAX_COUNT = 10**9
 # What one part of a free text holds (4440): until D.98B, and since. Who fills one cuts words to do so.
 FULL_TEXTS = (70, 512)
+# What is shorter is a flag or a line number, and would join what has nothing to do with each other.
+MIN_REFERENCE = 2
 # Keys of a consignment, best first.
 KEYS: tuple[Scheme, ...] = (
     "ucr", "mrn", "transport-document", "lrn", "certificate", "container", "other", "equipment", "seal",
 )  # fmt: skip
+_RANK = {scheme: rank for rank, scheme in enumerate(KEYS)}
 _SHIP = re.compile(r"(?:IMO)?\s?([0-9]{7})")
 _MRN = re.compile(r"[0-9]{2}[A-Z]{2}[A-Z0-9]{13}[0-9]")
 _FLIGHT = re.compile(r"[A-Z0-9]{2}[A-Z]?[0-9]{1,4}[A-Z]?")
@@ -74,11 +77,26 @@ class Moment:
     assumed: bool
 
 
-def moment(segment: Segment | None, context: Context) -> Moment | None:
-    """Read a DTM (C507: qualifier, value, format 2379); of a period its begin. None where it holds no time."""
+def function_of(begin: Segment | None) -> str:
+    """Return the function (1225) of a BGM; directories before D.93A have the date of the document before it."""
+    if begin is None:
+        return ""
+    return begin.get(4 if begin.get(3, 1) else 3)
+
+
+def moment(segment: Segment | None, context: Context, beside: Iterable[Segment] = ()) -> Moment | None:
+    """Read a DTM (C507: qualifier, value, format 2379); of a period its begin. None where it holds no time.
+
+    Some tell day and time of day apart, in two DTM of one qualifier: the second is then one of `beside`.
+    """
     if segment is None or not segment.get(1, 1):
         return None
     value, code = segment.get(1, 1), segment.get(1, 2)
+    if code in _DAYS:
+        for one in beside:
+            if one.tag == "DTM" and one.get(1) == segment.get(1) and (whole := _DAYS[code].get(one.get(1, 2))):
+                value, code = value + one.get(1, 1), whole
+                break
     found = _time(value, code, context)
     if found is None:
         context.warn("time", segment, "no date or time in a format of UNTDID 2379 that names a day")
@@ -101,6 +119,8 @@ _BY_FORMAT = {
 }  # fmt: skip
 # Of these a begin and an end, without a zone.
 _PERIODS = frozenset({"713", "717", "718", "719"})
+# Formats of a day alone, and what they are with a time of day (401 HHMM, 402 HHMMSS) behind it.
+_DAYS = {"101": {"401": "201", "402": "202"}, "102": {"401": "203", "402": "204"}}
 _NO_DAY = frozenset({"610", "602", "609", "601", "616", "615", "107", "108", "109", "401", "402", "404"})
 
 
@@ -149,7 +169,7 @@ def first_moment(segments: Iterable[Segment], qualifiers: Iterable[str], context
     dates = [one for one in segments if one.tag == "DTM"]
     for qualifier in qualifiers:
         for one in dates:
-            if one.get(1) == qualifier and (found := moment(one, context)) is not None:
+            if one.get(1) == qualifier and (found := moment(one, context, dates)) is not None:
                 return found
     return None
 
@@ -163,6 +183,8 @@ def decimal(text: str, segment: Segment) -> Decimal | None:
 
 def whole(text: str, segment: Segment) -> int | None:
     """Read a count; None where it is none."""
+    if text.isascii() and text.isdigit():
+        return count if len(text) <= 15 and (count := int(text)) <= MAX_COUNT else None
     number = decimal(text, segment) if text else None
     if number is None or number != number.to_integral_value() or not 0 <= number <= MAX_COUNT:
         return None
@@ -177,7 +199,12 @@ def kilograms(segment: Segment, unit: str, value: str, context: Context) -> floa
     if number is None or number < 0 or factor is None:
         context.warn("mass", segment, "no mass: its number or its unit (6411) is not one that is known")
         return None
-    return float(number * Decimal(str(factor)))
+    return float(number * _exact(factor))
+
+
+@lru_cache(maxsize=64)
+def _exact(factor: float) -> Decimal:
+    return Decimal(str(factor))
 
 
 def short(value: str) -> str:
@@ -189,18 +216,23 @@ def place_of(segment: Segment | None, context: Context) -> Place | None:
     """Read a LOC: C517 the place, C519 the terminal within it; a country where its code is one."""
     if segment is None:
         return None
-    code, kind, name = segment.get(2).upper(), segment.get(2, 1), segment.get(2, 3)
-    facility = segment.get(3, 3) or segment.get(3)
-    plain = code.replace(" ", "")
+    found, coded = _place(segment.get(2), segment.get(2, 3), segment.get(3, 3) or segment.get(3))
+    if not coded and segment.get(2) and segment.get(2, 1) in ("139", "162"):
+        context.warn("place-code", segment, "neither a UN/LOCODE nor a country code (3225)")
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _place(code: str, name: str, facility: str) -> tuple[Place | None, bool]:
+    """A place, and whether its code is one; a report names few of them, in each of its consignments."""
+    plain = code.upper().replace(" ", "")
     if is_locode(plain):
         found = present(locode=plain, country=plain[:2], name=short(name), facility=short(facility))
     elif is_country(plain):
         found = present(country=plain, name=short(name), facility=short(facility))
     else:
-        if code and kind in ("139", "162"):
-            context.warn("place-code", segment, "neither a UN/LOCODE nor a country code (3225)")
         found = present(name=short(name or code), facility=short(facility))
-    return Place(**found) if found else None
+    return (Place(**found) if found else None), "country" in found
 
 
 def best_place(segments: Iterable[Segment], qualifiers: Iterable[str], context: Context) -> Place | None:
@@ -225,14 +257,20 @@ def transport_of(segment: Segment | None, context: Context) -> Transport | None:
     """Read a TDT: conveyance reference 8028, mode 8067, carrier C040, means C222."""
     if segment is None:
         return None
-    voyage, mode = segment.get(2), segment.get(3)[:1]
-    mode = mode if mode and mode in "123456789" else ""
+    voyage, mode = segment.get(2), segment.get(3).lstrip("0")[:1]
+    mode = mode if mode and mode in "123456789" else _mode_of(segment.get(4), context)
     carrier = segment.get(5) or segment.get(5, 3)
     means = _means(segment, mode, context)
     if mode == "4" and means is None and _FLIGHT.fullmatch(voyage.replace(" ", "").upper()):
         means = Means(scheme="flight", value=voyage)
     found = present(mode=mode, means=means, voyage=short(voyage), carrier=short(carrier))
     return Transport(**found) if found else None
+
+
+def _mode_of(kind: str, context: Context) -> str:
+    """Tell the mode by the type of the means of transport (8179): its first digit, since it is a Recommendation 28."""
+    coded = len(kind) in (3, 4) and kind.isascii() and kind.isdigit() and kind[0] != "0"
+    return kind[0] if coded else str(context.table("means-mode").get(kind, ""))
 
 
 def _means(segment: Segment, mode: str, context: Context) -> Means | None:
@@ -244,7 +282,7 @@ def _means(segment: Segment, mode: str, context: Context) -> Means | None:
     if scheme in ("call-sign", "name") and name:
         # A call sign is reassigned; the name is what people know the ship by.
         return Means(scheme="name", value=short(name))
-    return Means(scheme=scheme, value=short(code)) if code else None
+    return Means(scheme=scheme, value=short(code or name)) if code or name else None
 
 
 def _imo(number: str) -> bool:
@@ -259,12 +297,11 @@ def party_of(segment: Segment, context: Context) -> Party | None:
     role = context.table("party").get(segment.get(1).upper())
     if not role:
         return None
-    loose, names = _components(segment, 3), _components(segment, 4)
+    loose, names = components(segment, 3), components(segment, 4)
     name = short(" ".join(names)) or short(next(iter(loose), ""))
     rest = loose if names else loose[1:]
     country = segment.get(9).upper() or segment.get(4, 5).upper()
-    street = _components(segment, 5)
-    address = [*rest, *street, segment.get(6), segment.get(7), segment.get(8)]
+    address = [*rest, *components(segment, 5), segment.get(6), segment.get(7), segment.get(8)]
     found = present(
         name=name,
         id=short(segment.get(2)),
@@ -274,15 +311,22 @@ def party_of(segment: Segment, context: Context) -> Party | None:
     return Party(role=role, **found) if found else None
 
 
-def _components(segment: Segment, element: int) -> list[str]:
+def components(segment: Segment, element: int) -> list[str]:
     """The five texts of a party's composite; C080's sixth component is a format code."""
-    return [text for text in (segment.get(element, index) for index in range(5)) if text]
+    if element >= len(segment.elements):
+        return []
+    return [text for one in segment.elements[element][:5] if (text := one.strip())]
 
 
-def parties_of(segments: Iterable[Segment], context: Context) -> list[Party]:
-    """Read every NAD once, in order."""
-    found = [party for one in segments if one.tag == "NAD" and (party := party_of(one, context)) is not None]
-    return list({(one.role, one.id, one.name): one for one in found}.values())
+def parties_of(segments: Iterable[Segment], context: Context, further: Iterable[Party] = ()) -> list[Party]:
+    """Read every NAD once, in order; `further` parties come after them, where they are others."""
+    found: dict[tuple[str | None, ...], Party] = {}
+    for one in segments:
+        if one.tag == "NAD" and (party := party_of(one, context)) is not None:
+            found[party.role, party.id, party.name] = party
+    for party in further:
+        found.setdefault((party.role, party.id, party.name), party)
+    return list(found.values())
 
 
 def free_text(segment: Segment) -> str:
@@ -305,8 +349,15 @@ def add_reference(identifiers: Identifiers, segment: Segment, context: Context) 
     scheme = context.table("reference").get(qualifier, "other")
     if scheme == "container":
         add_equipment(identifiers, segment, value, context)
-    elif scheme:
+    elif scheme and (scheme not in ("other", "seal") or len(value) >= MIN_REFERENCE):
         identifiers.add(scheme, value)
+
+
+def add_seals(identifiers: Identifiers, seals: Iterable[str]) -> None:
+    """Take the numbers of seals; a flag that there is one (`Y`) is no number."""
+    for seal in seals:
+        if len(seal) >= MIN_REFERENCE:
+            identifiers.add("seal", seal)
 
 
 def add_document(identifiers: Identifiers, segment: Segment, context: Context) -> None:
@@ -335,14 +386,17 @@ def add_equipment(
 
 def subject_of(identifiers: Identifiers) -> str:
     """Return the consignment's key, best scheme first."""
-    return (identifiers.first(*KEYS) or "")[:256]
+    best = min(identifiers.as_list(), key=lambda one: _RANK[one.scheme], default=None)
+    return best.value[:256] if best is not None else ""
 
 
 def gross_mass(segments: Iterable[Segment], context: Context) -> float | None:
     """Return the gross mass of MEA segments (C502 6313, C174 unit and value)."""
-    measures = [one for one in segments if one.tag == "MEA"]
-    for attribute in context.table("gross").get("order", ()):
-        for one in measures:
-            if (one.get(2) or one.get(1)).upper() == attribute:
-                return kilograms(one, one.get(3), one.get(3, 1), context)
+    measures: dict[str, Segment] = {}
+    for one in segments:
+        if one.tag == "MEA":
+            measures.setdefault((one.get(2) or one.get(1)).upper(), one)
+    for attribute in context.table("gross").get("order", ()) if measures else ():
+        if (found := measures.get(attribute)) is not None:
+            return kilograms(found, found.get(3), found.get(3, 1), context)
     return None
