@@ -32,9 +32,12 @@ EVENTS = (
     "QuantityEvent",
 )
 DOCUMENTS = ("EPCISDocument", "EPCISQueryDocument")
-# The other two of EPCIS hold no events: to know them is to say so.
-ROOTS = (*DOCUMENTS, "EPCISMasterDataDocument", "EPCISCaptureJob")
+# The last two hold no events: to know them is to say so.
+ROOTS = (*DOCUMENTS, "QueryResults", "EPCISMasterDataDocument", "EPCISCaptureJob")
 EPCIS = "urn:epcglobal:epcis"
+# What stands around events and queries in web services.
+QUERIES = "urn:epcglobal:epcis-query:"
+ENVELOPE = "Envelope"
 Source = BinaryIO | Iterable[bytes]
 
 
@@ -85,7 +88,7 @@ def xml_events(source: Source, findings: Findings) -> Iterator[Node]:
     try:
         for piece in chunks(source):
             if first:
-                _check_start(piece)
+                _check_start(piece, findings)
                 first = False
             parser.feed(piece)
             yield from walk.step(parser, len(piece))
@@ -98,10 +101,22 @@ def xml_events(source: Source, findings: Findings) -> Iterator[Node]:
         raise _refuse("not-well-formed", "", str(error)[:200]) from None
 
 
-def _check_start(piece: bytes) -> None:
+# A document type that is a name and nothing else: without a subset, within or elsewhere, it declares no entities,
+# and a reference to one is an error of form. All of it up to the first tag, so that no other stands behind it.
+_BETWEEN = rb"(?:<\?(?:[^?]|\?(?!>))*\?>|<!--(?:[^-]|-(?!->))*-->|\s)*"
+_BARE_TYPE = re.compile(
+    rb"[\xef\xbb\xbf\xff\xfe]*" + _BETWEEN + rb"<!DOCTYPE\s+[A-Za-z_:][\w.:-]*\s*>" + _BETWEEN + rb"<[A-Za-z_:]"
+)
+_NO_TYPE = "a document type declaration is refused: it can carry entities"
+
+
+def _check_start(piece: bytes, findings: Findings) -> None:
     check_encoding(piece)
-    if b"<!DOCTYPE" in piece[:4096].replace(b"\x00", b""):
-        raise _refuse("document-type", "line 1", "a document type declaration is refused: it can carry entities")
+    start = piece[:4096].replace(b"\x00", b"")
+    if b"<!DOCTYPE" in start:
+        if _BARE_TYPE.match(start) is None:
+            raise _refuse("document-type", "line 1", _NO_TYPE)
+        findings.warn("document-type", "line 1", "EPCIS has no document type; this one declares nothing")
 
 
 class _Walk:
@@ -147,9 +162,9 @@ class _Walk:
 
     def _root(self, element: Element, name: str) -> None:
         info: Any = element.getroottree().docinfo
-        if info.doctype or info.internalDTD is not None:
-            raise _refuse("document-type", "line 1", "a document type declaration is refused: it can carry entities")
-        if name not in ROOTS + EVENTS:
+        if info.doctype and not any(one.code == "document-type" for one in self._findings.warnings):
+            raise _refuse("document-type", "line 1", _NO_TYPE)
+        if name not in (*ROOTS, *EVENTS, ENVELOPE) and not namespace(element).startswith(QUERIES):
             raise _refuse("structure", "line 1", f"an EPCIS document is one of {', '.join(DOCUMENTS)} or an event")
 
     @staticmethod
@@ -199,34 +214,49 @@ def _object(event: Element, place: str, findings: Findings) -> dict[str, Any]:
     known = name in EVENTS and (not own or own.startswith(EPCIS))
     found: dict[str, Any] = {"type": name if known or not own else f"{own}:{name}"}
     if known:
-        _fields(event, name, found, place, findings, order=True)
+        _fields(event, name, found, place, findings)
     return found
 
 
-def _fields(parent: Element, event: str, found: dict[str, Any], place: str, findings: Findings, *, order: bool) -> None:
-    ranks, last = _RANKS[event], -1
+def _fields(
+    parent: Element, event: str, found: dict[str, Any], place: str, findings: Findings, *, within: bool = False
+) -> None:
+    """Take the members of an event, or those `within` an extension of it, where no order is asked for."""
+    ranks, last, ordered = _RANKS[event], -1, not within
     for element in parent:
         if len(findings.faults) >= MAX_FAULTS:
             return
         name, own = local_name(element), namespace(element)
+        rank = ranks.get(name)
         if own and not own.startswith(EPCIS):
             found[f"{own}:{name}"] = None
-            continue
-        if name == "certificationInfo":
+        elif name == "certificationInfo":
             # Not carried; 1.2 has none, and where converters to 1.2 put that of 2.0 differs.
             continue
-        rank = ranks.get(name)
-        if rank is None:
+        elif rank is None and within:
+            # Here 1.x lets a partner's own stand without a namespace.
+            found[f"extension:{name}"] = None
+        elif rank is None:
             detail = f"{event} has no such element, and one of another's needs a namespace"
             findings.fault("unknown-element", f"{place}/{name[:60]}", detail)
-            continue
-        if order and rank < last:
-            findings.fault("order", f"{place}/{name}", f"the order in {event} is {ORDER[event]}")
-        last = max(rank, last)
-        if name in ("extension", "baseExtension"):
-            _fields(element, event, found, f"{place}/{name}", findings, order=False)
         else:
-            found[name] = _value(element, name)
+            if ordered and rank < last:
+                _disordered(event, f"{place}/{name}", found, findings)
+                ordered = False
+            last = max(rank, last)
+            if name in ("extension", "baseExtension"):
+                _fields(element, event, found, f"{place}/{name}", findings, within=True)
+            else:
+                found[name] = _value(element, name)
+
+
+def _disordered(event: str, place: str, found: dict[str, Any], findings: Findings) -> None:
+    """Elements that changed places are legible; what does not even begin with its time is another structure."""
+    detail = f"the order in {event} is {ORDER[event]}"
+    if list(found)[1:2] == ["eventTime"]:
+        findings.warn("order", place, detail)
+    else:
+        findings.fault("order", place, detail)
 
 
 def _value(element: Element, name: str) -> Any:
@@ -301,6 +331,11 @@ def json_events(source: Source, findings: Findings) -> Iterator[Node]:
     yield from tree.rest()
 
 
+def _type(found: dict[str, Any]) -> Any:
+    """What an object is; a context may leave JSON-LD's own keyword for it, and the drafts of 2.0 had another."""
+    return next((found[name] for name in ("type", "@type", "isA") if name in found), None)
+
+
 class _Frame:
     """An object or array that is open: where in it the reader stands."""
 
@@ -342,9 +377,20 @@ class _Tree:
         tokens.clear()
 
     def rest(self) -> Iterator[Node]:
-        """Yield the document itself where it is an event."""
-        if self._head.get("type") in EVENTS or "eventTime" in self._head:
-            yield Node(self._head, "", self._findings)
+        """Yield the document itself where it is an event; say so where it is one that lacks its context."""
+        if _type(self._head) in EVENTS or "eventTime" in self._head:
+            yield self._event(self._head, "")
+        elif _type(self._head) in DOCUMENTS and self._head.get("@context") is None:
+            self._findings.fault("missing", "/@context", "a document of JSON-LD says what its names mean")
+
+    def _event(self, found: dict[str, Any], place: str) -> Node:
+        if "type" not in found and (kind := _type(found)) is not None:
+            found["type"] = kind
+            if "isA" in found:
+                self._findings.warn("renamed", f"{place}/isA", "the name of the drafts; the standard says type")
+        found.pop("@type", None)
+        found.pop("isA", None)
+        return Node(found, place, self._findings)
 
     def _where(self) -> tuple[str, ...]:
         return tuple(frame.key if frame.is_map else "[]" for frame in self._frames)
@@ -378,7 +424,7 @@ class _Tree:
         if self._stack:
             return
         if self._into is None:
-            yield Node(done, self.place, self._findings)
+            yield self._event(done, self.place)
         else:
             self._head[self._into] = done
 
