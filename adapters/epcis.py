@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Iterator
 
 from adapters.document import Document, Findings, Origin
-from adapters.epcis_event import Notes, draft_of
+from adapters.epcis_event import draft_of
 from adapters.epcis_stream import DOCUMENTS, ENVELOPE, EVENTS, QUERIES, ROOTS, Source, json_events, xml_events
 from adapters.epcis_write import write_event
 from adapters.json_document import Node, looks_like_json
+from adapters.observed import Notes
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
 from schemas import Message

@@ -7,15 +7,15 @@ document, and never carries sensor data, master data or extensions: that there w
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta, timezone
 from typing import Any
 
-from adapters.document import MAX_WARNINGS, Origin, read_date
+from adapters.document import Origin, read_date
 from adapters.epcis_keys import read_key
 from adapters.epcis_stream import EVENTS, ORDER
 from adapters.epcis_things import EPCS, FAMILY, MAX_GOODS, PLAIN_URI, QUANTITIES, URI, Things, cbv_word, known, uri_of
 from adapters.json_document import Node, clean, moment
+from adapters.observed import ERRONEOUS, NO_STEP, SKIP, STEP, Notes
 from adapters.profile import Profile
 from adapters.translator import Draft
 from schemas import Shipment
@@ -32,29 +32,8 @@ _FINDINGS = frozenset({"inspected", "held"})
 _KNOWN = {
     name: frozenset(order.split()) | {"type", "@context", "id", "certificationInfo"} for name, order in ORDER.items()
 }
-# What GS1 says of an event beyond our word for it: the types of documents under which it is carried.
-STEP, DISPOSITION, ERRONEOUS = "biz-step", "disposition", "declared-erroneous"
-# A profile's word for events that it does not carry.
-_SKIP = "skip"
-
-
-@dataclass(slots=True)
-class Notes:
-    """What there is to say of a document's events together, so that a thousand of a kind are told of once."""
-
-    skipped: set[str] = field(default_factory=set)
-    told: set[str] = field(default_factory=set)
-
-    def skip(self, what: str) -> None:
-        """Note what kind of event was not carried."""
-        if len(self.skipped) < 50:
-            self.skipped.add(what)
-
-    def warn(self, node: Node, code: str, name: str, detail: str) -> None:
-        """Warn of something at the first event that it is true of."""
-        if detail not in self.told and len(self.told) < MAX_WARNINGS:
-            self.told.add(detail)
-            node.warn(code, name, detail)
+# The document that tells the disposition of what was neither inspected nor held.
+DISPOSITION = "disposition"
 
 
 def draft_of(node: Node, origin: Origin, notes: Notes) -> Draft | None:
@@ -113,8 +92,8 @@ def _settle(
 ) -> Decision | None:
     """Say what GS1 says beyond our word: a disposition as outcome or document, a step where our word is no step."""
     outcome = profile.table(FAMILY, DISPOSITION).get(disposition or "")
-    if step and profile.table(FAMILY, "biz_step").get(step) != word:
-        documents.append(Document(type=STEP, id=step))
+    if profile.table(FAMILY, "biz_step").get(step or "") != word:
+        documents.append(Document(type=STEP, id=step or NO_STEP))
     if outcome and word in _FINDINGS:
         return Decision(outcome=outcome)
     if disposition:
@@ -203,7 +182,7 @@ def _stated(node: Node, name: str, table: Any) -> str | None:
 def word_of(step: str | None, kind: str, profile: Profile) -> str | None:
     """Return our word for a step, else for events of that type; None where the profile carries neither."""
     word = profile.table(FAMILY, "biz_step").get(step or "") or profile.table(FAMILY, "event_type").get(kind)
-    return str(word) if word and word != _SKIP else None
+    return str(word) if word and word != SKIP else None
 
 
 def _word(node: Node, kind: str, step: str | None, profile: Profile, notes: Notes, *, erroneous: bool) -> str | None:

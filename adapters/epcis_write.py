@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from adapters.epcis_event import DISPOSITION, ERRONEOUS, LOCODE_URI, STEP, word_of
+from adapters.epcis_event import DISPOSITION, LOCODE_URI, word_of
 from adapters.epcis_keys import read_key, write_key
 from adapters.epcis_things import FAMILY, PLAIN_URI, cbv_word, transaction_reference
+from adapters.observed import NO_STEP, STEP, own_word
 from adapters.profile import Profile
 from schemas import Message, Shipment
 from schemas.base import present, rfc3339
@@ -25,7 +26,7 @@ CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 _MAX_OFFSET = timedelta(hours=14)
 _EVENT = "ObjectEvent"
 # Documents in which an event's own words go along; they are no transactions.
-_WORDS = ("epc", STEP, DISPOSITION, ERRONEOUS)
+_WORDS = ("epc", STEP, DISPOSITION)
 _ISSUER = re.compile(r"GS1 ([A-Z]{3,5})")
 _AMOUNT = re.compile(r"([a-z][a-z0-9+.-]*:[!-~]+)(?: (-?[0-9]+(?:\.[0-9]+)?)(?: ([A-Z0-9]{2,3}))?)?", re.ASCII)
 
@@ -65,7 +66,7 @@ def write_event(message: Message, profile: Profile) -> bytes:
         "epcList": epcs,
         "quantityList": amounts,
         "action": "OBSERVE",
-        "bizStep": step,
+        "bizStep": step if step != NO_STEP else None,
         "disposition": _disposition(body, profile),
         **_places(body),
         "bizTransactionList": [
@@ -84,14 +85,16 @@ def write_event(message: Message, profile: Profile) -> bytes:
 
 
 def _step(word: str, body: Shipment, profile: Profile) -> str | None:
-    """The step that says it: the message's own, where it would be read as this word again."""
-    own = next((one.id for one in body.documents or [] if one.type == STEP), None)
-    if own is not None:
-        table = profile.table(FAMILY, "biz_step")
-        sound = own in table or _is_foreign(own)
-        return own if sound and table.get(own) != word and word_of(own, _EVENT, profile) == word else None
-    found = profile.table(FAMILY, "write_biz_step").get(word)
-    return str(found) if found else None
+    """The step that says it, `NO_STEP` where an event without one does; the message's own if it has one."""
+    table = profile.table(FAMILY, "biz_step")
+    if own_word(body) is None:
+        found = profile.table(FAMILY, "write_biz_step").get(word)
+        return str(found) if found else None
+    own = own_word(body, STEP)
+    if own is None or (own != NO_STEP and own not in table and not _is_foreign(own)):
+        return None
+    again = table.get(own) != word and word_of(own, _EVENT, profile) == word
+    return own if again else None
 
 
 def _moment(occurred: datetime) -> datetime:
