@@ -37,7 +37,7 @@ def read_events(whole: Any, origin: Origin) -> Reading:
     """Read every event of a response, a request, an array or one event by itself."""
     findings = Findings()
     drafts: list[Draft] = []
-    seen: dict[str, str] = {}
+    seen: dict[str, dict[str, Any]] = {}
     notes = Notes()
     number = 0
     for number, node in enumerate(_events(whole, findings), 1):
@@ -95,7 +95,7 @@ def _of_object(node: Node) -> Iterator[Node]:
         node.fault("structure", "", "neither an event (eventType, eventClassification) nor a list of them (events)")
 
 
-def _repeated(node: Node, seen: dict[str, str]) -> bool:
+def _repeated(node: Node, seen: dict[str, dict[str, Any]]) -> bool:
     """Tell whether this event stood in the document before; the same id with other content is a fault."""
     stated = node.value.get("eventID")
     if stated is None:
@@ -104,14 +104,14 @@ def _repeated(node: Node, seen: dict[str, str]) -> bool:
     if not isinstance(stated, str) or not stated.strip() or (not is_3 and not _is_uuid(stated)):
         node.fault("event-id", "eventID", "a text" if is_3 else "a UUID (RFC 9562)")
         return False
+    before = seen.setdefault(stated, node.value)
+    if before is node.value:
+        return False
     try:
-        content = json.dumps(node.value, sort_keys=True)
+        same = json.dumps(before, sort_keys=True) == json.dumps(node.value, sort_keys=True)
     except RecursionError:
         raise TranslationError([Fault("too-deep", node.place, "nested too deep")]) from None
-    before = seen.setdefault(stated, content)
-    if before is content:
-        return False
-    if before == content:
+    if same:
         node.warn("repeated", "eventID", "stands in the document before, word for word; skipped")
         return True
     node.fault("event-id", "eventID", "an event of the same id and other content stands before")

@@ -5,6 +5,7 @@ that it has for the event's type, and says so; its step and disposition go along
 document, and never carries sensor data, master data or extensions: that there were some is told in a warning.
 """
 
+import functools
 import re
 from collections.abc import Iterator
 from datetime import timedelta, timezone
@@ -120,9 +121,16 @@ def _offset(node: Node) -> timezone | None:
     if stated is None:
         node.warn("missing", "eventTimeZoneOffset", "the standard requires the offset at the place of the event")
         return None
+    found = _zone(stated)
+    if found is None:
+        node.warn("offset", "eventTimeZoneOffset", "an offset is written as +09:00; left out")
+    return found
+
+
+@functools.lru_cache(maxsize=1024)
+def _zone(stated: str) -> timezone | None:
     match = re.fullmatch(r"([+-])([01][0-9]):?([0-5][0-9])|Z()()", stated, re.ASCII)
     if match is None:
-        node.warn("offset", "eventTimeZoneOffset", "an offset is written as +09:00; left out")
         return None
     ahead = timedelta(hours=int(match[2] or 0), minutes=int(match[3] or 0))
     return timezone(-ahead if match[1] == "-" else ahead)
@@ -138,18 +146,24 @@ def _check(node: Node, kind: str) -> None:
     lists = (*EPCS, *QUANTITIES, "sensorElementList", "bizTransactionList", "parentID", "epcClass")
     if not any(node.value.get(name) is not None for name in lists):
         node.fault("missing", "epcList", f"{kind} has neither a list of EPCs nor one of quantities")
-    foreign = [name for name in node.value if ":" in name]
-    unknown = [name for name in node.value if name not in _KNOWN[kind] and ":" not in name]
-    if foreign:
-        node.warn("extension", "", f"{len(foreign)} members of extensions are not carried: {_names(foreign)}")
-    if unknown:
-        detail = f"{kind} has no such member, and one of another's needs a prefix: {_names(unknown)}"
-        node.warn("unknown-member", "", detail)
+    odd = node.value.keys() - _KNOWN[kind]
+    if odd:
+        _foreign_members(node, kind, [name for name in node.value if name in odd])
     sensors = node.value.get("sensorElementList")
     if sensors:
         count = len(sensors) if isinstance(sensors, list) else 1
         node.warn("sensor-data", "sensorElementList", f"{count} sensor elements are not carried")
     _check_strictly(node)
+
+
+def _foreign_members(node: Node, kind: str, odd: list[str]) -> None:
+    foreign = [name for name in odd if ":" in name]
+    unknown = [name for name in odd if ":" not in name]
+    if foreign:
+        node.warn("extension", "", f"{len(foreign)} members of extensions are not carried: {_names(foreign)}")
+    if unknown:
+        detail = f"{kind} has no such member, and one of another's needs a prefix: {_names(unknown)}"
+        node.warn("unknown-member", "", detail)
 
 
 def _check_strictly(node: Node) -> None:

@@ -297,6 +297,7 @@ _EVENT_LISTS = frozenset(
         ("epcisBody", "queryResults", "resultsBody", "eventList", "[]"),
     }
 )
+_STARTS, _ENDS = frozenset({"start_map", "start_array"}), frozenset({"end_map", "end_array"})
 # Members of a document that no event can be made of; they may be long.
 _PASSED_OVER = frozenset({"epcisBody", "epcisHeader", "eventList"})
 
@@ -365,13 +366,18 @@ class _Tree:
 
     def step(self, tokens: list[tuple[str, Any]]) -> Iterator[Node]:
         """Take these tokens, leaving none; yield the events that they complete."""
+        frames = self._frames
         for kind, value in tokens:
             if kind == "map_key":
-                self._frames[-1].key = value
-            elif kind in ("start_map", "start_array"):
+                frames[-1].key = value
+            elif kind in _STARTS:
                 self._start(kind == "start_map")
-            elif kind in ("end_map", "end_array"):
+            elif kind in _ENDS:
                 yield from self._end()
+            elif self._stack:
+                if not frames[-1].is_map:
+                    frames[-1].count += 1
+                self._put(value)
             else:
                 self._leaf(value)
         tokens.clear()
@@ -429,21 +435,20 @@ class _Tree:
             self._head[self._into] = done
 
     def _leaf(self, value: Any) -> None:
+        """Take a value outside of what is built."""
         self._advance()
-        if self._stack:
-            self._put(value)
-        elif self._in_head():
+        if self._in_head():
             self._head[self._frames[0].key] = value
             self._count()
         elif len(self._frames) <= 5 and self._where() in _EVENT_LISTS and len(self._findings.faults) < MAX_FAULTS:
             self._findings.fault("structure", self.place, "an event is an object")
 
     def _put(self, value: Any) -> None:
-        top = self._stack[-1]
-        if isinstance(top, dict):
-            top[self._frames[-1].key] = value
+        frame = self._frames[-1]
+        if frame.is_map:
+            self._stack[-1][frame.key] = value
         else:
-            top.append(value)
+            self._stack[-1].append(value)
         self._count()
 
     def _count(self) -> None:

@@ -3,15 +3,16 @@
 Owns how the URIs and words of the standard are read. Never knows what an event means.
 """
 
+import functools
 import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from adapters.document import Identifiers
-from adapters.epcis_keys import MAX_URI, Key, read_key, write_key
+from adapters.epcis_keys import MAX_URI, Key, comes_back, read_key
 from adapters.json_document import Node, clean
 from adapters.profile import Profile
-from schemas.codes import container_warning, normal_identifier
+from schemas.codes import container_warning
 from schemas.shipment import Document, Goods, Means
 
 FAMILY = "epcis"
@@ -24,6 +25,7 @@ PLAIN_URI = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+")
 EPCS = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
 QUANTITIES = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
 _AMOUNT = frozenset({"epcClass", "quantity", "uom", "@context", "id", "type"})
+_WORD = re.compile(r"\w+", re.ASCII)
 _CBV = re.compile(
     r"(?:urn:epcglobal:cbv:(?:bizstep|disp|btt|sdt|er):"
     # The last is that of the drafts of 2.0.
@@ -42,12 +44,13 @@ def uri_of(node: Node, name: str) -> str | None:
     return node.text(name)
 
 
+@functools.lru_cache(maxsize=1024)
 def cbv_word(value: str) -> str | None:
     """Return the short form of a word of the vocabulary (URN, URI, CURIE or bare); None where it is another's."""
     match = _CBV.fullmatch(value)
     if match:
         return match[1].lower()
-    return value if re.fullmatch(r"\w+", value, re.ASCII) else None
+    return value if _WORD.fullmatch(value) else None
 
 
 def known(node: Node, name: str, table: Any) -> str | None:
@@ -137,8 +140,7 @@ class Things:
             self._identifiers.add(self._schemes.get(key.kind, "other"), key.value, issuer)
             # Identifiers are in upper case, and a key with small letters is another one in capitals: it is kept as it
             # was, and so is what could not be written again.
-            again = write_key(key.kind, normal_identifier(key.value))
-            if again is None or read_key(again).value != key.value:
+            if not comes_back(key):
                 self._keep(Document(type="epc", id=uri))
 
     def _keep(self, document: Document) -> None:

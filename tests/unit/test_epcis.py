@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from adapters.document import Document, Findings, Origin
 from adapters.epcis import EpcisJson, EpcisXml
-from adapters.epcis_keys import check_digit, read_key, write_key
+from adapters.epcis_keys import Key, check_digit, comes_back, read_key, write_key
 from adapters.epcis_stream import MAX_NODES, MAX_TOKEN_BYTES
 from adapters.epcis_things import MAX_THINGS, cbv_word
 from adapters.formats import FORMATS, recognise
@@ -287,6 +287,23 @@ def test_any_uri_is_a_key_or_itself(text: str) -> None:
 
 def test_the_check_digit_is_gs1s() -> None:
     assert check_digit("629104150021") == "3"
+
+
+@given(st.text(st.sampled_from("0123456789"), min_size=7, max_size=20))
+def test_a_check_digit_makes_the_weighted_sum_a_multiple_of_ten(digits: str) -> None:
+    whole = digits + check_digit(digits)
+    assert sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(whole))) % 10 == 0
+
+
+@given(
+    st.sampled_from(["sscc", "sgtin", "sgln", "pgln", "grai", "giai", "bic", "gdti", "cpi"]),
+    st.sampled_from(["{}", "(01)10614141123459(21){}", "0061414112345{}", "061414112345678902", "8801234{}", "CSQU{}"]),
+    st.text(st.sampled_from("019AZaz(.)/% 2"), max_size=22),
+)
+def test_a_key_is_said_to_come_back_only_if_it_does(kind: str, form: str, tail: str) -> None:
+    key = Key(kind, form.format(tail))
+    again = write_key(kind, "".join(key.value.split()).upper())
+    assert comes_back(key) == (again is not None and read_key(again).value == key.value)
 
 
 def test_a_key_with_letters_joins_in_upper_case_and_is_kept_as_it_was() -> None:
