@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.dcsa_events import INBOUND
-from adapters.dcsa_values import CALL, FAMILY, VISIT
+from adapters.dcsa_values import CALL, CARRIER, FAMILY, VISIT
 from adapters.observed import DCSA_EVENT, own_word
 from adapters.profile import Profile
 from schemas import Message, Shipment
@@ -214,7 +214,8 @@ def _transport(body: Shipment, inbound: bool, profile: Profile) -> dict[str, Any
         voyage = present(carrierVoyageNumber=moved.voyage)
         carrier = moved.carrier or ""
         provider = "SMDG" if _SMDG.fullmatch(carrier) else "NMFTA" if _NMFTA.fullmatch(carrier) else None
-        operator = present(operatorCarrierCode=carrier, operatorCarrierCodeListProvider=provider) if provider else {}
+        known = CARRIER.fullmatch(carrier) is not None
+        operator = present(operatorCarrierCode=carrier, operatorCarrierCodeListProvider=provider) if known else {}
         call |= present(modeOfTransport=_reverse(profile, "mode").get(moved.mode or ""))
         call |= {f"{'import' if inbound else 'export'}VoyageNumberOrReference": voyage} if voyage else {}
         call |= _means(body, operator)

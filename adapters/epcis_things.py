@@ -171,7 +171,11 @@ class Things:
         for one in node.nodes("bizTransactionList")[:MAX_GOODS]:
             uri = uri_of(one, "bizTransaction")
             stated = one.text("type")
-            type_ = known(one, "type", schemes) or (stated if stated and cbv_word(stated) is None else None)
+            type_ = known(one, "type", schemes)
+            if type_ is None and stated and cbv_word(stated) is None:
+                type_ = stated if PLAIN_URI.fullmatch(stated) else None
+                if type_ is None:
+                    one.warn("transaction-type", "type", "a type of another vocabulary is a URI; left out")
             if uri is None or not PLAIN_URI.fullmatch(uri):
                 one.warn("transaction", "bizTransaction", "a business transaction is a URI; left out")
                 continue

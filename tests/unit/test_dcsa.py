@@ -283,6 +283,21 @@ def test_an_event_taken_back_is_told_as_such_and_never_as_one_that_happened() ->
         TNT.write(after)
 
 
+def test_an_operator_is_a_carriers_code_or_left_out_and_goes_out_as_it_came() -> None:
+    for stated, told in (
+        ("MSC", "MSC"),
+        ("hl", "HL"),
+        ("9811", "9811"),
+        ("5b80b59b-76cd-4003-8d10-c382b10704e9", None),
+    ):
+        vessel = {"vesselIMONumber": "9321483", "vesselOperatorCarrierCode": stated}
+        (message,) = read(event_2(transportCall={"modeOfTransport": "VESSEL", "vessel": vessel}))
+        assert body(message)["transport"].get("carrier") == told
+        assert [warning.code for warning in message.data.native.warnings or []] == ([] if told else ["carrier"])
+        (again,) = messages(TNT, Document(TNT.write(message)), ORIGIN)
+        assert body(again) == body(message)
+
+
 def test_a_vessel_on_nobodys_account_is_known_by_its_call() -> None:
     call = {"transportCallReference": "C-1", "vesselTransport": {"vesselIMONumber": "9321483"}}
     event = event_3("TRANSPORT", "ARRI", transportDetails={"transportCall": call})

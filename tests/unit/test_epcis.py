@@ -345,6 +345,14 @@ def test_what_where_and_who_are_read() -> None:
     assert found["goods"] == [{"description": "urn:epc:class:lgtin:0614141.112345.L7 12.5 KGM"}]
 
 
+def test_a_type_of_transaction_that_is_no_uri_is_left_out_and_its_reference_kept() -> None:
+    (message,) = read(event(bizTransactionList=[{"type": "?", "bizTransaction": "http://x.example/1"}]))
+    assert body(message)["documents"] == [{"id": "http://x.example/1"}]
+    assert warned(message) == ["transaction-type"]
+    (again,) = read(JSON.write(message))
+    assert body(again) == body(message)
+
+
 def test_a_batch_identifies_only_where_nothing_better_does() -> None:
     amount = {"epcClass": "urn:epc:class:lgtin:0614141.112345.L7", "quantity": 3}
     (message,) = read(event(quantityList=[amount]))
