@@ -1,11 +1,13 @@
 """Reads DCSA Track & Trace events of 2.2 and 3.0: equipment, transport and shipment events.
 
-Owns finding the events in a response and which word each of their codes is. An event without a word in
-`urn:cbm:shipment:1` (a container stuffed, a booking confirmed, a reefer's temperature) is told in a warning
-and skipped; a document with no other events is refused.
+Owns finding the events in a response and which word each of their codes is. An event for which the profile has no
+word of its own (a container stuffed, its door opened) is read by the word that it has for the event's type, and says
+so; what is between the carrier and its customer (a booking confirmed) is told in a warning and skipped. A document
+with no other events is refused.
 """
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +15,12 @@ from typing import Any
 from adapters.dcsa_values import FAMILY, MAX_EVENTS, References, last_resort, place, transport
 from adapters.document import Findings, Origin
 from adapters.json_document import Node, moment
+from adapters.observed import DCSA_EVENT, RETRACTED, SKIP, Notes
 from adapters.translator import Draft, Reading
 from schemas import Shipment
-from schemas.base import present
+from schemas.base import present, rfc3339
 from schemas.errors import Fault, TranslationError
-from schemas.shipment import Decision
+from schemas.shipment import Decision, Document
 
 # Events after which an authority has spoken; its reason is told with them.
 DECISIONS = frozenset(
@@ -26,14 +29,16 @@ DECISIONS = frozenset(
 # Events that a conveyance's arrival brings about belong to the voyage that came in.
 INBOUND = frozenset({"arrived", "discharged"})
 _TYPES = ("EQUIPMENT", "TRANSPORT", "SHIPMENT", "IOT", "REEFER")
+# What an event and what takes it back have in common is the event's id, as far as an envelope holds it.
+_MAX_ID = 256
 
 
 def read_events(whole: Any, origin: Origin) -> Reading:
     """Read every event of a response, a request, an array or one event by itself."""
     findings = Findings()
     drafts: list[Draft] = []
-    seen: dict[str, str] = {}
-    skipped: set[str] = set()
+    seen: dict[str, dict[str, Any]] = {}
+    notes = Notes()
     number = 0
     for number, node in enumerate(_events(whole, findings), 1):
         if number > MAX_EVENTS:
@@ -41,12 +46,12 @@ def read_events(whole: Any, origin: Origin) -> Reading:
             break
         if _repeated(node, seen):
             continue
-        draft = _draft(node, findings, origin, skipped)
+        draft = _draft(node, origin, notes)
         if draft is not None:
             drafts.append(draft)
         if node.hopeless:
             break
-    settle(drafts, findings, skipped, number)
+    settle(drafts, findings, notes.skipped, number)
     return Reading(tuple(drafts), tuple(findings.warnings))
 
 
@@ -90,7 +95,7 @@ def _of_object(node: Node) -> Iterator[Node]:
         node.fault("structure", "", "neither an event (eventType, eventClassification) nor a list of them (events)")
 
 
-def _repeated(node: Node, seen: dict[str, str]) -> bool:
+def _repeated(node: Node, seen: dict[str, dict[str, Any]]) -> bool:
     """Tell whether this event stood in the document before; the same id with other content is a fault."""
     stated = node.value.get("eventID")
     if stated is None:
@@ -99,14 +104,14 @@ def _repeated(node: Node, seen: dict[str, str]) -> bool:
     if not isinstance(stated, str) or not stated.strip() or (not is_3 and not _is_uuid(stated)):
         node.fault("event-id", "eventID", "a text" if is_3 else "a UUID (RFC 9562)")
         return False
+    before = seen.setdefault(stated, node.value)
+    if before is node.value:
+        return False
     try:
-        content = json.dumps(node.value, sort_keys=True)
+        same = json.dumps(before, sort_keys=True) == json.dumps(node.value, sort_keys=True)
     except RecursionError:
         raise TranslationError([Fault("too-deep", node.place, "nested too deep")]) from None
-    before = seen.setdefault(stated, content)
-    if before is content:
-        return False
-    if before == content:
+    if same:
         node.warn("repeated", "eventID", "stands in the document before, word for word; skipped")
         return True
     node.fault("event-id", "eventID", "an event of the same id and other content stands before")
@@ -120,7 +125,7 @@ def _is_uuid(text: str) -> bool:
         return False
 
 
-def _draft(node: Node, findings: Findings, origin: Origin, skipped: set[str]) -> Draft | None:
+def _draft(node: Node, origin: Origin, notes: Notes) -> Draft | None:
     head = node.node("eventClassification") or node
     is_3 = head is not node
     kind = head.text("eventTypeCode" if is_3 else "eventType") or ""
@@ -131,11 +136,7 @@ def _draft(node: Node, findings: Findings, origin: Origin, skipped: set[str]) ->
     classifier = _classifier(head, origin)
     references = References(origin.profile, node)
     papers = _papers(node, references, is_3)
-    word = _word(head, kind, papers, origin, skipped)
-    if node.value.get("isRetracted") is True:
-        node.warn("retracted", "isRetracted", "its sender took the event back; not carried as one that happened")
-        skipped.add("retracted events")
-        return None
+    word, own = _word(head, node, kind, papers, origin, notes)
     if word is None or found is None or classifier is None:
         return None
     occurred, assumed = found
@@ -145,6 +146,9 @@ def _draft(node: Node, findings: Findings, origin: Origin, skipped: set[str]) ->
     if not last_resort(references, moved.means if moved else None):
         node.fault("no-identifier", "", "it names no container, document, reference, call or vessel")
         return None
+    if own is not None and own[0] == RETRACTED:
+        own = (RETRACTED, f"{own[1]} {rfc3339(occurred)}")
+        (occurred, assumed), classifier = created or found, "actual"
     body = Shipment(
         identifiers=references.settled(),
         occurred=occurred,
@@ -154,11 +158,13 @@ def _draft(node: Node, findings: Findings, origin: Origin, skipped: set[str]) ->
             place=_place(node, call),
             transport=moved,
             equipment=equipment,
-            documents=references.papers,
+            documents=[*references.papers, *([Document(type=own[0], id=own[1])] if own else [])],
             decision=_decision(node, word),
         ),
     )
-    return Draft(f"shipment.{word}", references.subject() or kind, (created or found)[0], body)
+    id_ = node.text("eventID")
+    attributes = {"correlationid": id_} if id_ and len(id_) <= _MAX_ID else {}
+    return Draft(f"shipment.{word}", references.subject() or kind, (created or found)[0], body, attributes)
 
 
 def _classifier(head: Node, origin: Origin) -> str | None:
@@ -196,34 +202,48 @@ def _papers(node: Node, references: References, is_3: bool) -> list[str]:
     return types
 
 
-def _word(head: Node, kind: str, papers: list[str], origin: Origin, skipped: set[str]) -> str | None:
-    """Return the word for an event; None where there is none, which a warning tells."""
-    name = {"EQUIPMENT": "equipment", "TRANSPORT": "transport", "SHIPMENT": "shipment"}.get(kind)
-    if name is None:
-        if kind in _TYPES:
-            head.warn("no-words", "", f"{kind} events are not carried: no event of a consignment")
-            skipped.add(kind)
-        return None
-    member = f"{name}EventTypeCode"
-    code = head.text(member) or head.text("eventTypeCode") if head.value.get("eventType") else head.text(member)
+def _word(
+    head: Node, node: Node, kind: str, papers: list[str], origin: Origin, notes: Notes
+) -> tuple[str | None, tuple[str, str] | None]:
+    """Return the word for an event, and its own code as a document where that word says less; None without one."""
+    if kind not in _TYPES:
+        return None, None
+    member = f"{kind.lower()}EventTypeCode"
+    code = head.text(member) or (head.text("eventTypeCode") if head.value.get("eventType") else None)
     if not code:
         head.fault("missing", member, "the standard requires the event's code")
-        return None
-    table = origin.profile.table(FAMILY, f"{name}_event")
-    said = code
-    if name == "shipment":
+        return None, None
+    said = key = code
+    if kind == "SHIPMENT":
         if not papers:
             head.fault("missing", "documentReference", "a shipment event is about a document")
-            return None
+            return None, None
         said = f"{code} of {papers[0]}"
-        code = f"{origin.profile.table(FAMILY, 'document_kind').get(papers[0], 'commercial')}.{code}"
-    word = table.get(code)
-    if not word:
+        key = f"{origin.profile.table(FAMILY, 'document_kind').get(papers[0], 'commercial')}.{code}"
+    meaning = origin.profile.table(FAMILY, f"{kind.lower()}_event").get(key)
+    at_large = origin.profile.table(FAMILY, "event_type")
+    taken_back = node.value.get("isRetracted") is True
+    word = None if meaning is None else at_large.get("isRetracted") if taken_back else meaning or at_large.get(kind)
+    if not word or SKIP in (word, meaning):
         told = said if len(said) <= 16 and said.isascii() else "a code of no list"
-        head.warn("no-words", member, f"urn:cbm:shipment:1 has no word for {told}; skipped")
-        skipped.add(told)
-        return None
-    return str(word)
+        notes.warn(head, "no-words", member, f"the profile does not carry {told}; skipped")
+        notes.skip("retracted events" if taken_back else told)
+        return None, None
+    if taken_back:
+        detail = f"{kind} {said}: its sender took the event back; told as {word}"
+        notes.warn(node, "retracted", "isRetracted", detail)
+        return str(word), (RETRACTED, f"{kind} {code}")
+    if meaning:
+        return str(word), None
+    detail = f"{kind} {said}: read as {word}, the profile's word for events at large"
+    notes.warn(head, "fall-back", member, detail)
+    return str(word), (DCSA_EVENT, " ".join([kind, code, *_detected(node)]))
+
+
+def _detected(node: Node) -> list[str]:
+    """What a device at the container detected: its door opened, closed, its position."""
+    code = (node.node("iotDetails") or node).text("iotEventCode")
+    return [code] if code and re.fullmatch(r"[A-Z]{2,4}", code, re.ASCII) else []
 
 
 def _equipment(node: Node, references: References, *, required: bool) -> list[Any]:

@@ -25,6 +25,8 @@ FAMILY = "dcsa"
 # The longest identifier, and how many of them leave a message below its limit of 1 MiB.
 MAX_REFERENCE = 256
 MAX_REFERENCES = 2_000
+# A carrier's code in SMDG's list has three characters, a standard carrier alpha code of the NMFTA two to four letters.
+CARRIER = re.compile(r"[A-Z0-9]{2,4}")
 # A response holds what one query found; carriers page them by hundreds.
 MAX_EVENTS = 10_000
 
@@ -222,7 +224,13 @@ def _voyage(call: Node, inbound: bool) -> str | None:
 def _operator(vessel: Node | None) -> str | None:
     if vessel is None:
         return None
-    return vessel.text("operatorCarrierCode") or vessel.text("vesselOperatorCarrierCode")
+    for name in ("operatorCarrierCode", "vesselOperatorCarrierCode"):
+        code = (vessel.text(name) or "").upper()
+        if CARRIER.fullmatch(code):
+            return code
+        if code:
+            vessel.warn("carrier", name, "a carrier's code has two to four letters or digits; left out")
+    return None
 
 
 def last_resort(references: References, means: Means | None) -> bool:

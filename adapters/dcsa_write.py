@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.dcsa_events import INBOUND
-from adapters.dcsa_values import CALL, FAMILY, VISIT
+from adapters.dcsa_values import CALL, CARRIER, FAMILY, VISIT
+from adapters.observed import DCSA_EVENT, own_word
 from adapters.profile import Profile
 from schemas import Message, Shipment
 from schemas.base import present, rfc3339
@@ -62,14 +63,15 @@ def write_events(message: Message, profile: Profile) -> bytes:
 def _kind(word: str, body: Shipment, profile: Profile, faults: list[Fault]) -> tuple[str, str]:
     """Choose the kind of event, and its code; what the event lacks is a fault."""
     moves, handles = _reverse(profile, "transport_event"), _reverse(profile, "equipment_event")
+    own = own_word(body)
+    if own is not None:
+        return _kind_at_large(word, own, body, profile, faults)
     if word in moves:
         _check_transport(body, faults)
         return "TRANSPORT", moves[word]
-    papers = _primary(word, body, profile)
+    papers = _primary(word, None, body, profile)
     if word in handles and (body.equipment or papers is None) and _boxes(body):
-        long = [box.number for box in _boxes(body) if len(box.number) > 11]
-        if long:
-            faults.append(Fault("not-expressible", "/data/equipment", "equipmentReference has at most 11 characters"))
+        _check_boxes(body, faults)
         return "EQUIPMENT", handles[word]
     code = profile.table(FAMILY, "write_shipment").get(word)
     if code is not None:
@@ -84,6 +86,24 @@ def _kind(word: str, body: Shipment, profile: Profile, faults: list[Fault]) -> t
     else:
         faults.append(Fault("not-expressible", "/type", f"Track & Trace 3.0 has no word for {word}"))
     return "EQUIPMENT", ""
+
+
+def _kind_at_large(word: str, own: str, body: Shipment, profile: Profile, faults: list[Fault]) -> tuple[str, str]:
+    """An event whose word says less than its code did goes out under that code, if it would be read as before."""
+    kind, _, code = own.partition(" ")
+    table = profile.table(FAMILY, "equipment_event")
+    known = own == own_word(body, DCSA_EVENT) and profile.table(FAMILY, "event_type").get(kind) == word
+    if known and kind == "EQUIPMENT" and table.get(code) == "" and _boxes(body):
+        _check_boxes(body, faults)
+    elif not (known and kind == "SHIPMENT" and _primary(word, code, body, profile) is not None):
+        detail = "Track & Trace 3.0 has no word for it, or more to say of it than the message holds"
+        faults.append(Fault("not-expressible", "/type", detail))
+    return kind, code
+
+
+def _check_boxes(body: Shipment, faults: list[Fault]) -> None:
+    if any(len(box.number) > 11 for box in _boxes(body)):
+        faults.append(Fault("not-expressible", "/data/equipment", "equipmentReference has at most 11 characters"))
 
 
 def _check_transport(body: Shipment, faults: list[Fault]) -> None:
@@ -117,21 +137,27 @@ def _papers(body: Shipment, profile: Profile) -> list[Document]:
     return found
 
 
-def _primary(word: str, body: Shipment, profile: Profile) -> Document | None:
-    """The document a shipment event is about: the first of which its code would be read as this word again."""
-    code = profile.table(FAMILY, "write_shipment").get(word)
+def _primary(word: str, code: str | None, body: Shipment, profile: Profile) -> Document | None:
+    """The document a shipment event is about: the first of which its code would be read as this word again.
+
+    `code` is the event's own where our word says less, which has no word in the tables.
+    """
     kinds, words = profile.table(FAMILY, "document_kind"), profile.table(FAMILY, "shipment_event")
+    meaning = word if code is None else ""
+    code = code or profile.table(FAMILY, "write_shipment").get(word)
     for one in _papers(body, profile):
-        if words.get(f"{kinds.get(one.type or '')}.{code}") == word:
+        if words.get(f"{kinds.get(one.type or '')}.{code}") == meaning:
             return one
     return None
 
 
 def _shipment(body: Shipment, box: Equipment | None, kind: str, code: str, profile: Profile) -> dict[str, Any]:
-    word = _word_of(kind, code, profile)
     papers = _papers(body, profile)
-    first = _primary(word, body, profile) if kind == "SHIPMENT" else (papers[0] if papers else None)
-    rest = [one for one in papers if one is not first]
+    first = papers[0] if papers else None
+    if kind == "SHIPMENT":
+        own = code if own_word(body) is not None else None
+        first = _primary(_word_of(code, profile), own, body, profile)
+    rest = [one for one in papers if one != first]
     types = profile.table(FAMILY, "reference_scheme")
     given: list[dict[str, str | None]] = [
         {"typeCode": "EQ", "reference": one.value}
@@ -152,8 +178,8 @@ def _shipment(body: Shipment, box: Equipment | None, kind: str, code: str, profi
     )
 
 
-def _word_of(kind: str, code: str, profile: Profile) -> str:
-    return _reverse(profile, "write_shipment").get(code, "") if kind == "SHIPMENT" else ""
+def _word_of(code: str, profile: Profile) -> str:
+    return _reverse(profile, "write_shipment").get(code, "")
 
 
 def _paper(paper: Document) -> dict[str, str | None]:
@@ -188,7 +214,8 @@ def _transport(body: Shipment, inbound: bool, profile: Profile) -> dict[str, Any
         voyage = present(carrierVoyageNumber=moved.voyage)
         carrier = moved.carrier or ""
         provider = "SMDG" if _SMDG.fullmatch(carrier) else "NMFTA" if _NMFTA.fullmatch(carrier) else None
-        operator = present(operatorCarrierCode=carrier, operatorCarrierCodeListProvider=provider) if provider else {}
+        known = CARRIER.fullmatch(carrier) is not None
+        operator = present(operatorCarrierCode=carrier, operatorCarrierCodeListProvider=provider) if known else {}
         call |= present(modeOfTransport=_reverse(profile, "mode").get(moved.mode or ""))
         call |= {f"{'import' if inbound else 'export'}VoyageNumberOrReference": voyage} if voyage else {}
         call |= _means(body, operator)

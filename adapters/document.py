@@ -108,13 +108,45 @@ class Document:
 
         Raises:
             TranslationError: not well-formed, of another encoding than it says, with a document type
-                declaration, of too much markup, or nested too deep.
+                that declares anything, of too much markup, or nested too deep.
         """
-        return parse_xml(self.content)
+        return parse_xml(self.content, bare_type=self.has_bare_type)
+
+    @cached_property
+    def has_bare_type(self) -> bool:
+        """Whether it names a document type and declares nothing by it: no subset, within or elsewhere."""
+        return self.looks_like_xml and has_bare_type(self.content)
 
 
-def parse_xml(content: bytes) -> Element:
-    """Parse XML with entities, document type and network off; see `Document.xml` for what is raised."""
+# A document type that is a name and nothing else declares no entities, and a reference to one is an error of form. All
+# of it up to the first tag, so that no other stands behind it.
+_BETWEEN = rb"(?:<\?(?:[^?]|\?(?!>))*\?>|<!--(?:[^-]|-(?!->))*-->|\s)*"
+_BARE_TYPE = re.compile(
+    rb"(?:\xef\xbb\xbf)?(<\?xml\s(?:[^?]|\?(?!>))*\?>)?"
+    + _BETWEEN
+    + rb"<!DOCTYPE\s+[A-Za-z_:][\w.:-]*\s*>"
+    + _BETWEEN
+    + rb"<[A-Za-z_:]"
+)
+# In other encodings bytes that look like markup can be parts of characters, and hide markup that is.
+_PLAIN_ENCODING = re.compile(rb"encoding\s*=\s*[\"'](?:UTF-?8|US-ASCII|ISO-8859-[0-9]+|windows-125[0-9])[\"']", re.I)
+BARE_TYPE = "the document type is named and declares nothing; read as if it were not there"
+
+
+def has_bare_type(content: bytes) -> bool:
+    """Tell whether XML's first bytes name a document type without any declaration."""
+    match = _BARE_TYPE.match(content[:4096])
+    if match is None:
+        return False
+    declared = match[1] or b""
+    return b"encoding" not in declared or _PLAIN_ENCODING.search(declared) is not None
+
+
+def parse_xml(content: bytes, *, bare_type: bool = False) -> Element:
+    """Parse XML with entities and network off; see `Document.xml` for what is raised.
+
+    A document type is refused, but for one that declares nothing where the caller knows of that: `bare_type`.
+    """
     _check_before(content)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False,
@@ -129,7 +161,8 @@ def parse_xml(content: bytes) -> Element:
     except (ValueError, LookupError) as error:
         raise TranslationError([Fault("not-well-formed", "", str(error)[:200])]) from None
     docinfo: Any = root.getroottree().docinfo
-    if docinfo.doctype or docinfo.internalDTD is not None:
+    typed = docinfo.doctype or docinfo.internalDTD is not None
+    if docinfo.system_url or docinfo.public_id or (typed and not bare_type):
         raise TranslationError(
             [Fault("document-type", "line 1", "a document type declaration is refused: it can carry entities")]
         )

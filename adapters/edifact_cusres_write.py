@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from adapters.edifact_write import Element, clean, interchange, reference_of, segment
+from adapters.observed import refuse_observed
 from adapters.profile import Profile
 from schemas import Message, ShipmentMessage
 from schemas.codes import has_container_form
@@ -57,6 +58,8 @@ def write_response(message: Message, profile: Profile) -> bytes:
         known = ", ".join(f"shipment.{one}" for one in NEAREST)
         raise TranslationError([Fault("no-words", "/type", f"CUSRES has words for {known} only")])
     body = message.data
+    if observed := refuse_observed(body):
+        raise TranslationError(observed)
     identifiers = [one for one in body.identifiers if _fits(one)]
     if not identifiers:
         detail = "none of them fits into the lengths that CUSRES has"

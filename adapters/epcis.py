@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 
 from adapters.document import Document, Findings, Origin
 from adapters.epcis_event import draft_of
-from adapters.epcis_stream import DOCUMENTS, EVENTS, ROOTS, Source, json_events, xml_events
+from adapters.epcis_stream import DOCUMENTS, ENVELOPE, EVENTS, QUERIES, ROOTS, Source, json_events, xml_events
 from adapters.epcis_write import write_event
 from adapters.json_document import Node, looks_like_json
+from adapters.observed import Notes
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
 from schemas import Message
@@ -44,11 +45,11 @@ class _Epcis:
             TranslationError: at the end, or as soon as nothing more can be read, with every fault so far.
         """
         findings = Findings() if findings is None else findings
-        skipped: set[str] = set()
+        notes = Notes()
         seen = made = 0
         for node in self._events(source, findings):
             seen += 1
-            draft = draft_of(node, origin, skipped)
+            draft = draft_of(node, origin, notes)
             if draft is not None:
                 made += 1
                 yield draft
@@ -57,7 +58,7 @@ class _Epcis:
         if seen == 0 and not findings.faults:
             findings.fault("no-event", "", "there is no event in it: a query, master data or an empty list")
         elif made == 0 and not findings.faults:
-            what = ", ".join(sorted(skipped))[:400]
+            what = ", ".join(sorted(notes.skipped))[:400]
             findings.fault("no-words", "", f"nothing in it that urn:cbm:shipment:1 has a word for: {what}")
         findings.settle()
 
@@ -80,12 +81,19 @@ class EpcisXml(_Epcis):
         super().__init__(xml_events)
 
     def recognise(self, document: Document) -> float:
-        """Go by the name of the root; nothing is parsed."""
+        """Go by the name of the root, in an envelope by its namespaces; nothing is parsed."""
         if not document.looks_like_xml:
             return 0.0
-        match = _FIRST_TAG.match(document.content[:_HEAD_BYTES].replace(b"\x00", b""))
-        name = match[1].decode(errors="replace") if match else ""
-        return 0.95 if name in ROOTS else 0.9 if name in EVENTS else 0.0
+        start = document.content[:_HEAD_BYTES].replace(b"\x00", b"")
+        match = _FIRST_TAG.match(start)
+        if match is None:
+            return 0.0
+        name = match[1].decode(errors="replace")
+        if name in (*ROOTS, *EVENTS):
+            return 0.95 if name in ROOTS else 0.9
+        # A web service's request or answer, bare or in an envelope.
+        tag = start if name == ENVELOPE else start[: start.find(b">", match.end() - 1)]
+        return 0.9 if QUERIES.encode() in tag else 0.0
 
     def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Refuse: EPCIS is written in JSON-LD."""

@@ -5,9 +5,12 @@ key, and how a key is written as a Digital Link. A URN says where the company pr
 not; so Digital Links are written, and URNs only for what has no Digital Link (container and vessel numbers).
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
+
+from schemas.codes import normal_identifier
 
 DIGITAL_LINK = "https://id.gs1.org"
 MAX_URI = 512
@@ -39,7 +42,9 @@ class Key:
 
 def check_digit(digits: str) -> str:
     """Return GS1's check digit (General Specifications, 7.9) for digits without it."""
-    total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits)))
+    codes = digits.encode("ascii")
+    # Of bytes, whose sum Python takes at once; 48 is the code of 0.
+    total = 3 * sum(codes[-1::-2]) + sum(codes[-2::-2]) - 48 * (3 * (len(codes) + 1 >> 1) + (len(codes) >> 1))
     return str(-total % 10)
 
 
@@ -54,6 +59,8 @@ _NUMERIC = {
 _URN = re.compile(r"urn:epc:(id|class|idpat):([a-z]+):(\S+)", re.IGNORECASE)
 
 
+# The same keys come again from event to event of a capture; an entry takes less than a kilobyte.
+@functools.lru_cache(maxsize=4096)
 def read_key(uri: str) -> Key:
     """Read any URI; what is no key of GS1 is a key of kind `uri` with the URI as its value."""
     text = uri.strip()
@@ -63,7 +70,9 @@ def read_key(uri: str) -> Key:
 
 
 def _from_urn(kind: str, rest: str) -> Key | None:
-    parts = [unquote(part) for part in rest.split(".")]
+    parts = rest.split(".")
+    if "%" in rest:
+        parts = [unquote(part) for part in parts]
     if kind == "bic":
         return Key(kind, rest.upper()) if re.fullmatch(r"[A-Z]{3}[UJZR][0-9]{7}", rest, re.IGNORECASE) else None
     if kind == "imovn":
@@ -121,11 +130,16 @@ _LINKS: dict[str, tuple[str, re.Pattern[str]]] = {
 _QUALIFIERS = {"21": "sgtin", "10": "lgtin", "235": "upui"}
 
 
+_PATH = re.compile(r"https?://[^/?#]*/([^?#]*)", re.IGNORECASE)
+
+
 def _from_link(text: str) -> Key | None:
-    if len(text) > MAX_URI or not re.match(r"https?://", text, re.IGNORECASE):
+    found = _PATH.match(text)
+    if found is None or len(text) > MAX_URI:
         return None
-    path = re.split(r"[?#]", text.split("//", 1)[1], maxsplit=1)[0]
-    parts = [unquote(part) for part in path.split("/")[1:]]
+    parts = found[1].split("/")
+    if "%" in text:
+        parts = [unquote(part) for part in parts]
     for place in range(len(parts) - 1):
         kind, form = _LINKS.get(parts[place], ("", None))
         if form is not None and form.fullmatch(parts[place + 1]):
@@ -185,6 +199,27 @@ def write_key(kind: str, value: str) -> str | None:
         return None
     again = read_key(uri)
     return uri if (again.kind, again.value) == (kind, value) and len(uri) <= MAX_URI else None
+
+
+# Values that come back as they are whatever is escaped: most of those in use.
+_PLAIN = {
+    "sscc": re.compile(r"[0-9]{18}"),
+    "sgtin": re.compile(r"\(01\)[0-9]{14}\(21\)[0-9A-Z]{1,20}"),
+    "sgln": re.compile(r"[0-9]{13}"),
+    "pgln": re.compile(r"[0-9]{13}"),
+    "grai": re.compile(r"0[0-9]{13}[0-9A-Z]{0,16}"),
+    "giai": re.compile(r"[0-9]{4}[0-9A-Z]{0,26}"),
+    "bic": re.compile(r"[A-Z]{3}[UJZR][0-9]{7}"),
+}
+
+
+def comes_back(key: Key) -> bool:
+    """Tell whether a key that joins in upper case can be written again as it was."""
+    plain = _PLAIN.get(key.kind)
+    if plain is not None and plain.fullmatch(key.value):
+        return True
+    again = write_key(key.kind, normal_identifier(key.value))
+    return again is not None and read_key(again).value == key.value
 
 
 def _escaped(data: str) -> str:

@@ -11,7 +11,16 @@ from typing import Any, BinaryIO
 import ijson
 from lxml import etree
 
-from adapters.document import MAX_DEPTH, Element, Findings, check_encoding, local_name, namespace
+from adapters.document import (
+    BARE_TYPE,
+    MAX_DEPTH,
+    Element,
+    Findings,
+    check_encoding,
+    has_bare_type,
+    local_name,
+    namespace,
+)
 from adapters.json_document import Node
 from schemas.envelope import MAX_FAULTS
 from schemas.errors import Fault, TranslationError
@@ -32,9 +41,12 @@ EVENTS = (
     "QuantityEvent",
 )
 DOCUMENTS = ("EPCISDocument", "EPCISQueryDocument")
-# The other two of EPCIS hold no events: to know them is to say so.
-ROOTS = (*DOCUMENTS, "EPCISMasterDataDocument", "EPCISCaptureJob")
+# The last two hold no events: to know them is to say so.
+ROOTS = (*DOCUMENTS, "QueryResults", "EPCISMasterDataDocument", "EPCISCaptureJob")
 EPCIS = "urn:epcglobal:epcis"
+# What stands around events and queries in web services.
+QUERIES = "urn:epcglobal:epcis-query:"
+ENVELOPE = "Envelope"
 Source = BinaryIO | Iterable[bytes]
 
 
@@ -85,7 +97,7 @@ def xml_events(source: Source, findings: Findings) -> Iterator[Node]:
     try:
         for piece in chunks(source):
             if first:
-                _check_start(piece)
+                _check_start(piece, findings)
                 first = False
             parser.feed(piece)
             yield from walk.step(parser, len(piece))
@@ -98,10 +110,15 @@ def xml_events(source: Source, findings: Findings) -> Iterator[Node]:
         raise _refuse("not-well-formed", "", str(error)[:200]) from None
 
 
-def _check_start(piece: bytes) -> None:
+_NO_TYPE = "a document type declaration is refused: it can carry entities"
+
+
+def _check_start(piece: bytes, findings: Findings) -> None:
     check_encoding(piece)
     if b"<!DOCTYPE" in piece[:4096].replace(b"\x00", b""):
-        raise _refuse("document-type", "line 1", "a document type declaration is refused: it can carry entities")
+        if not has_bare_type(piece):
+            raise _refuse("document-type", "line 1", _NO_TYPE)
+        findings.warn("document-type", "line 1", BARE_TYPE)
 
 
 class _Walk:
@@ -147,9 +164,9 @@ class _Walk:
 
     def _root(self, element: Element, name: str) -> None:
         info: Any = element.getroottree().docinfo
-        if info.doctype or info.internalDTD is not None:
-            raise _refuse("document-type", "line 1", "a document type declaration is refused: it can carry entities")
-        if name not in ROOTS + EVENTS:
+        if info.doctype and not any(one.code == "document-type" for one in self._findings.warnings):
+            raise _refuse("document-type", "line 1", _NO_TYPE)
+        if name not in (*ROOTS, *EVENTS, ENVELOPE) and not namespace(element).startswith(QUERIES):
             raise _refuse("structure", "line 1", f"an EPCIS document is one of {', '.join(DOCUMENTS)} or an event")
 
     @staticmethod
@@ -199,34 +216,49 @@ def _object(event: Element, place: str, findings: Findings) -> dict[str, Any]:
     known = name in EVENTS and (not own or own.startswith(EPCIS))
     found: dict[str, Any] = {"type": name if known or not own else f"{own}:{name}"}
     if known:
-        _fields(event, name, found, place, findings, order=True)
+        _fields(event, name, found, place, findings)
     return found
 
 
-def _fields(parent: Element, event: str, found: dict[str, Any], place: str, findings: Findings, *, order: bool) -> None:
-    ranks, last = _RANKS[event], -1
+def _fields(
+    parent: Element, event: str, found: dict[str, Any], place: str, findings: Findings, *, within: bool = False
+) -> None:
+    """Take the members of an event, or those `within` an extension of it, where no order is asked for."""
+    ranks, last, ordered = _RANKS[event], -1, not within
     for element in parent:
         if len(findings.faults) >= MAX_FAULTS:
             return
         name, own = local_name(element), namespace(element)
+        rank = ranks.get(name)
         if own and not own.startswith(EPCIS):
             found[f"{own}:{name}"] = None
-            continue
-        if name == "certificationInfo":
+        elif name == "certificationInfo":
             # Not carried; 1.2 has none, and where converters to 1.2 put that of 2.0 differs.
             continue
-        rank = ranks.get(name)
-        if rank is None:
+        elif rank is None and within:
+            # Here 1.x lets a partner's own stand without a namespace.
+            found[f"extension:{name}"] = None
+        elif rank is None:
             detail = f"{event} has no such element, and one of another's needs a namespace"
             findings.fault("unknown-element", f"{place}/{name[:60]}", detail)
-            continue
-        if order and rank < last:
-            findings.fault("order", f"{place}/{name}", f"the order in {event} is {ORDER[event]}")
-        last = max(rank, last)
-        if name in ("extension", "baseExtension"):
-            _fields(element, event, found, f"{place}/{name}", findings, order=False)
         else:
-            found[name] = _value(element, name)
+            if ordered and rank < last:
+                _disordered(event, f"{place}/{name}", found, findings)
+                ordered = False
+            last = max(rank, last)
+            if name in ("extension", "baseExtension"):
+                _fields(element, event, found, f"{place}/{name}", findings, within=True)
+            else:
+                found[name] = _value(element, name)
+
+
+def _disordered(event: str, place: str, found: dict[str, Any], findings: Findings) -> None:
+    """Elements that changed places are legible; what does not even begin with its time is another structure."""
+    detail = f"the order in {event} is {ORDER[event]}"
+    if list(found)[1:2] == ["eventTime"]:
+        findings.warn("order", place, detail)
+    else:
+        findings.fault("order", place, detail)
 
 
 def _value(element: Element, name: str) -> Any:
@@ -267,6 +299,7 @@ _EVENT_LISTS = frozenset(
         ("epcisBody", "queryResults", "resultsBody", "eventList", "[]"),
     }
 )
+_STARTS, _ENDS = frozenset({"start_map", "start_array"}), frozenset({"end_map", "end_array"})
 # Members of a document that no event can be made of; they may be long.
 _PASSED_OVER = frozenset({"epcisBody", "epcisHeader", "eventList"})
 
@@ -301,6 +334,11 @@ def json_events(source: Source, findings: Findings) -> Iterator[Node]:
     yield from tree.rest()
 
 
+def _type(found: dict[str, Any]) -> Any:
+    """What an object is; a context may leave JSON-LD's own keyword for it, and the drafts of 2.0 had another."""
+    return next((found[name] for name in ("type", "@type", "isA") if name in found), None)
+
+
 class _Frame:
     """An object or array that is open: where in it the reader stands."""
 
@@ -330,21 +368,37 @@ class _Tree:
 
     def step(self, tokens: list[tuple[str, Any]]) -> Iterator[Node]:
         """Take these tokens, leaving none; yield the events that they complete."""
+        frames = self._frames
         for kind, value in tokens:
             if kind == "map_key":
-                self._frames[-1].key = value
-            elif kind in ("start_map", "start_array"):
+                frames[-1].key = value
+            elif kind in _STARTS:
                 self._start(kind == "start_map")
-            elif kind in ("end_map", "end_array"):
+            elif kind in _ENDS:
                 yield from self._end()
+            elif self._stack:
+                if not frames[-1].is_map:
+                    frames[-1].count += 1
+                self._put(value)
             else:
                 self._leaf(value)
         tokens.clear()
 
     def rest(self) -> Iterator[Node]:
-        """Yield the document itself where it is an event."""
-        if self._head.get("type") in EVENTS or "eventTime" in self._head:
-            yield Node(self._head, "", self._findings)
+        """Yield the document itself where it is an event; say so where it is one that lacks its context."""
+        if _type(self._head) in EVENTS or "eventTime" in self._head:
+            yield self._event(self._head, "")
+        elif _type(self._head) in DOCUMENTS and self._head.get("@context") is None:
+            self._findings.fault("missing", "/@context", "a document of JSON-LD says what its names mean")
+
+    def _event(self, found: dict[str, Any], place: str) -> Node:
+        if "type" not in found and (kind := _type(found)) is not None:
+            found["type"] = kind
+            if "isA" in found:
+                self._findings.warn("renamed", f"{place}/isA", "the name of the drafts; the standard says type")
+        found.pop("@type", None)
+        found.pop("isA", None)
+        return Node(found, place, self._findings)
 
     def _where(self) -> tuple[str, ...]:
         return tuple(frame.key if frame.is_map else "[]" for frame in self._frames)
@@ -378,26 +432,25 @@ class _Tree:
         if self._stack:
             return
         if self._into is None:
-            yield Node(done, self.place, self._findings)
+            yield self._event(done, self.place)
         else:
             self._head[self._into] = done
 
     def _leaf(self, value: Any) -> None:
+        """Take a value outside of what is built."""
         self._advance()
-        if self._stack:
-            self._put(value)
-        elif self._in_head():
+        if self._in_head():
             self._head[self._frames[0].key] = value
             self._count()
         elif len(self._frames) <= 5 and self._where() in _EVENT_LISTS and len(self._findings.faults) < MAX_FAULTS:
             self._findings.fault("structure", self.place, "an event is an object")
 
     def _put(self, value: Any) -> None:
-        top = self._stack[-1]
-        if isinstance(top, dict):
-            top[self._frames[-1].key] = value
+        frame = self._frames[-1]
+        if frame.is_map:
+            self._stack[-1][frame.key] = value
         else:
-            top.append(value)
+            self._stack[-1].append(value)
         self._count()
 
     def _count(self) -> None:

@@ -10,14 +10,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from adapters.epcis_event import (
-    FAMILY,
-    LOCODE_URI,
-    PLAIN_URI,
-    cbv_word,
-    transaction_reference,
-)
+from adapters.epcis_event import DISPOSITION, LOCODE_URI, word_of
 from adapters.epcis_keys import read_key, write_key
+from adapters.epcis_things import FAMILY, PLAIN_URI, cbv_word, transaction_reference
+from adapters.observed import NO_STEP, STEP, own_word
 from adapters.profile import Profile
 from schemas import Message, Shipment
 from schemas.base import present, rfc3339
@@ -28,6 +24,9 @@ from schemas.shipment import Document, Identifier
 CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 # What ObjectEvent's eventTimeZoneOffset holds.
 _MAX_OFFSET = timedelta(hours=14)
+_EVENT = "ObjectEvent"
+# Documents in which an event's own words go along; they are no transactions.
+_WORDS = ("epc", STEP, DISPOSITION)
 _ISSUER = re.compile(r"GS1 ([A-Z]{3,5})")
 _AMOUNT = re.compile(r"([a-z][a-z0-9+.-]*:[!-~]+)(?: (-?[0-9]+(?:\.[0-9]+)?)(?: ([A-Z0-9]{2,3}))?)?", re.ASCII)
 
@@ -42,7 +41,7 @@ def write_event(message: Message, profile: Profile) -> bytes:
     if not isinstance(body, Shipment):
         raise TranslationError([Fault("not-expressible", "/type", "EPCIS has events of things only")])
     word = message.type.removeprefix("shipment.")
-    step = profile.table(FAMILY, "write_biz_step").get(word)
+    step = _step(word, body, profile)
     faults: list[Fault] = []
     if step is None:
         faults.append(Fault("not-expressible", "/type", f"the Core Business Vocabulary has no step for {word}"))
@@ -60,14 +59,14 @@ def write_event(message: Message, profile: Profile) -> bytes:
         raise TranslationError(faults)
     moment = _moment(body.occurred)
     event = {
-        "type": "ObjectEvent",
+        "type": _EVENT,
         "eventTime": rfc3339(moment),
         "eventTimeZoneOffset": moment.strftime("%z")[:3] + ":" + moment.strftime("%z")[3:5],
         "recordTime": rfc3339(message.time),
         "epcList": epcs,
         "quantityList": amounts,
         "action": "OBSERVE",
-        "bizStep": step,
+        "bizStep": step if step != NO_STEP else None,
         "disposition": _disposition(body, profile),
         **_places(body),
         "bizTransactionList": [
@@ -85,6 +84,19 @@ def write_event(message: Message, profile: Profile) -> bytes:
     return json.dumps(document, ensure_ascii=False, indent=1).encode()
 
 
+def _step(word: str, body: Shipment, profile: Profile) -> str | None:
+    """The step that says it, `NO_STEP` where an event without one does; the message's own if it has one."""
+    table = profile.table(FAMILY, "biz_step")
+    if own_word(body) is None:
+        found = profile.table(FAMILY, "write_biz_step").get(word)
+        return str(found) if found else None
+    own = own_word(body, STEP)
+    if own is None or (own != NO_STEP and own not in table and not _is_foreign(own)):
+        return None
+    again = table.get(own) != word and word_of(own, _EVENT, profile) == word
+    return own if again else None
+
+
 def _moment(occurred: datetime) -> datetime:
     """The moment with an offset that EPCIS can write."""
     offset = occurred.utcoffset() or timedelta()
@@ -93,11 +105,11 @@ def _moment(occurred: datetime) -> datetime:
 
 def _is_transaction(document: Document, profile: Profile) -> bool:
     """Whether a document is one that a business transaction can be: a URI, of a type that EPCIS can name."""
-    if document.type == "epc" or not PLAIN_URI.fullmatch(document.id):
+    if document.type in _WORDS or not PLAIN_URI.fullmatch(document.id):
         return False
     types = profile.table(FAMILY, "biz_transaction")
     type_ = document.type
-    return type_ is None or type_ in types or (PLAIN_URI.fullmatch(type_) is not None and cbv_word(type_) is None)
+    return type_ is None or type_ in types or _is_foreign(type_)
 
 
 def _amount(description: str) -> dict[str, Any] | None:
@@ -174,12 +186,21 @@ def _written(identifier: Identifier) -> str | None:
 
 
 def _disposition(body: Shipment, profile: Profile) -> str | None:
+    table = profile.table(FAMILY, "disposition")
+    for one in body.documents or []:
+        if one.type == DISPOSITION and (one.id in table or _is_foreign(one.id)):
+            return one.id
     if body.decision is None:
         return None
-    for word, outcome in profile.table(FAMILY, "disposition").items():
+    for word, outcome in table.items():
         if outcome == body.decision.outcome:
             return word
     return None
+
+
+def _is_foreign(uri: str) -> bool:
+    """Whether it is a word of another vocabulary than GS1's."""
+    return PLAIN_URI.fullmatch(uri) is not None and cbv_word(uri) is None
 
 
 def _places(body: Shipment) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from schemas.errors import Fault, TranslationError
 MAX_TEXT = 512
 
 
-@dataclass(frozen=True)
+# Not frozen, which makes a node take three times as long; a document has thousands.
+@dataclass(eq=False, slots=True)
 class Node:
     """An object of a JSON document, with its place (a JSON pointer) and where to note what is odd in it."""
 
@@ -83,6 +84,8 @@ class Node:
 def clean(value: str) -> str:
     """Return a text without outer blanks and halves of characters, cut to the canonical length."""
     whole = value[: MAX_TEXT * 2].strip()[:MAX_TEXT].rstrip()
+    if whole.isascii():
+        return whole
     return whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -63,9 +63,16 @@ class _Context:
     vocabulary: str | None
 
 
+# Elements of the code lists have the list's name before them: `…/coreCodeLists#StatusCode_DEP`.
+_OF_LIST = re.compile(r"[cC]odeLists?#[A-Za-z]+_(\w+)$")
+_MARKS = re.compile(r"[#/:]")
+
+
 def local(iri: str) -> str:
-    """Return the local name of an IRI: after its last `#`, `/` or `:`."""
-    return re.split(r"[#/:]", iri.strip())[-1]
+    """Return the local name of an IRI: after its last `#`, `/` or `:`; of an element of a code list its code."""
+    name = iri.strip()
+    listed = _OF_LIST.search(name[-256:]) if "odeList" in name else None
+    return listed[1] if listed is not None else _MARKS.split(name)[-1]
 
 
 class Graph:

@@ -23,11 +23,18 @@ from schemas.errors import Fault, TranslationError
 from schemas.shipment import Decision, Equipment, Goods, Party, Place, Transport
 from schemas.shipment import Document as Paper
 
-_SIGN = re.compile(rb"onerecord\.iata\.org/ns/(?:cargo|api)|\"cargo:LogisticsEvent\"|\"api:Notification\"")
-_VOCABULARIES = {"cargo": "https://onerecord.iata.org/ns/cargo#", "api": "https://onerecord.iata.org/ns/api#"}
+_SIGN = re.compile(rb"onerecord\.iata\.org/(?:ns/)?(?:cargo|api|Event)|\"cargo:LogisticsEvent\"|\"api:Notification\"")
+# The last is what all of the vocabularies before 2023 stand under.
+_VOCABULARIES = {
+    "cargo": "https://onerecord.iata.org/ns/cargo#",
+    "api": "https://onerecord.iata.org/ns/api#",
+    "iata": "https://onerecord.iata.org/",
+}
 _EVENTS = ("LogisticsEvent", "StatusUpdateEvent")
+# The same before 2023, when it was a name of many things: one with a code is an event.
+_EVENT_BEFORE = "Event"
 # Where an event says what it is about: from the standard of 2023 on, and before.
-_ABOUT = ("eventFor", "linkedObject", "hasLogisticsObject")
+_ABOUT = ("eventFor", "linkedObject", "linkedPiece", "linkedUld", "hasLogisticsObject")
 _OF_EVENT = re.compile(r"(.+)/(?:logistics-)?events/[^/]+/?$")
 MAX_EVENTS = 1000
 # What an event's object leads to: its shipment, waybill, pieces, load units.
@@ -59,7 +66,9 @@ class OneRecord:
             findings.warn("byte-order-mark", "/", "JSON is UTF-8 without a byte-order mark (RFC 8259, section 8.1)")
         graph = Graph(json_of(document), _VOCABULARIES, findings)
         drafts: list[Draft] = []
-        events = list(graph.of_type(*_EVENTS))
+        events = [
+            one for one in graph.of_type(*_EVENTS, _EVENT_BEFORE) if one.is_a(*_EVENTS) or "eventCode" in one.fields
+        ]
         notes = list(graph.of_type("Notification"))
         if len(events) + len(notes) > MAX_EVENTS:
             findings.fault("too-many", "/", f"more than {MAX_EVENTS} events")
@@ -110,8 +119,8 @@ def _event(event: Node, holders: dict[int, list[Node]], origin: Origin, findings
     if not identifiers:
         findings.fault("no-identifier", f"{event.place}/eventFor", "does not say what it is about")
         return None
-    moment, assumed = _time(event, origin, findings, "eventDate", "occuredAt", "creationDate")
-    told, told_assumed = _time(event, origin, Findings(), "creationDate", "eventDate", "occuredAt")
+    moment, assumed = _time(event, origin, findings, "eventDate", "occuredAt", "dateTime", "creationDate")
+    told, told_assumed = _time(event, origin, Findings(), "creationDate", "eventDate", "occuredAt", "dateTime")
     authority = _codes(origin, "authority").get(code.upper())
     planned = "planned" if code.upper() in _codes(origin, "planned") else None
     stated = _codes(origin, "time").get(local(event.text("eventTimeType", "eventTypeIndicator") or ""))

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from adapters.codelists import unknown_codes
-from adapters.document import Document, Findings, Origin
+from adapters.document import BARE_TYPE, Document, Findings, Origin
 from adapters.profile import NEUTRAL, Profile
 from schemas import Alert, Message, Shipment, build
 from schemas.base import present
@@ -103,11 +103,14 @@ def messages(translator: Translator, document: Document, origin: Origin) -> list
         TranslationError: the document cannot be read, or what it holds makes no valid message.
     """
     reading = translator.read(document, origin)
+    warnings = reading.warnings
+    if document.has_bare_type and all(one.code != "document-type" for one in warnings):
+        warnings = (Remark(code="document-type", pointer="line 1", detail=BARE_TYPE), *warnings)
     result: list[Message] = []
     for index, draft in enumerate(reading.drafts):
         id_ = draft.id or str(uuid.uuid5(_IDS, f"{origin.agency} {document.sha256} {index}"))
         native = Fingerprint(translator.name, document.sha256, len(document.content))
-        result.append(complete(draft, id_, native, reading.warnings, origin))
+        result.append(complete(draft, id_, native, warnings, origin))
     return result
 
 

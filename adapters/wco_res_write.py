@@ -12,6 +12,7 @@ from typing import Any
 from lxml import etree
 
 from adapters.document import Element
+from adapters.observed import refuse_observed
 from adapters.profile import Profile
 from adapters.wco_codes import (
     EVENT_LIST,
@@ -47,6 +48,8 @@ def write_response(message: Message, profile: Profile) -> bytes:
         words = ", ".join(sorted(known.by_type))
         raise TranslationError([Fault("no-words", "/type", f"RES has words for {words} only")])
     body = message.data
+    if observed := refuse_observed(body):
+        raise TranslationError(observed)
     if not fitting(body.identifiers, *SCHEMES):
         raise TranslationError(
             [Fault("no-identifier", "/data/identifiers", "none of them fits into the lengths that RES has")]

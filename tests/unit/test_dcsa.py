@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from adapters.dcsa import TRANSLATORS
 from adapters.dcsa_values import MAX_REFERENCES
 from adapters.document import Document, Origin
-from adapters.formats import recognise
-from adapters.profile import NEUTRAL
+from adapters.formats import FORMATS, recognise
+from adapters.profile import NEUTRAL, Profile
 from adapters.translator import messages
 from schemas import Message, build
 from schemas.codes import container_check_digit
 from schemas.errors import TranslationError
+from schemas.shipment import Document as Paper
 
 TNT, NOTICE, SCHEDULE, PORT_CALL, VGM = TRANSLATORS
 ORIGIN = Origin("kr.customs", datetime(2026, 3, 2, tzinfo=UTC))
@@ -96,11 +97,58 @@ def test_an_equipment_event_is_the_word_for_it(code: str, word: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["STUF", "STRP", "PICK", "DROP", "RMVD", "AVDO", "AVPU"])
-def test_what_there_is_no_word_for_is_skipped_with_a_warning_and_refused_alone(code: str) -> None:
-    (message,) = read({"events": [boxed("LOAD"), boxed(code, eventID="e-2")]})
+def test_what_there_is_no_word_for_is_amended_and_its_own_code_goes_along_and_out_again(code: str) -> None:
+    (loaded, message) = read({"events": [boxed("LOAD"), boxed(code, eventID="e-2")]})
+    assert [loaded.type, message.type] == ["shipment.loaded", "shipment.amended"]
+    assert body(message)["documents"] == [{"type": "dcsa-event", "id": f"EQUIPMENT {code}"}]
     (warning,) = message.data.native.warnings
-    assert (warning.code, code in warning.detail) == ("no-words", True)
-    assert refused({"events": [boxed(code)]}) == [("no-words", "")]
+    assert (warning.code, code in warning.detail) == ("fall-back", True)
+    written = json.loads(TNT.write(message))["events"][0]
+    assert written["eventClassification"]["equipmentEventTypeCode"] == code
+    (again,) = messages(TNT, Document(TNT.write(message)), ORIGIN)
+    assert (again.type, body(again)) == (message.type, body(message))
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "details", "own"),
+    [
+        ("IOT", "DETC", {"iotDetails": {"iotEventCode": "DRO"}}, "IOT DETC DRO"),
+        ("IOT", "DETC", {}, "IOT DETC"),
+        ("REEFER", "MEAS", {"reeferDetails": {"temperatureUnit": "CEL"}}, "REEFER MEAS"),
+    ],
+)
+def test_what_a_device_at_a_container_tells_is_read_and_never_written(
+    kind: str, code: str, details: dict[str, Any], own: str
+) -> None:
+    (message,) = read(event_3(kind, code, equipmentDetails={"equipmentReference": BOX}, **details))
+    assert (message.type, message.subject) == ("shipment.amended", BOX)
+    assert body(message)["documents"] == [{"type": "dcsa-event", "id": own}]
+    with pytest.raises(TranslationError) as error:
+        TNT.write(message)
+    assert [fault.code for fault in error.value.faults] == ["not-expressible"]
+
+
+def test_a_code_of_no_list_and_what_a_profile_leaves_out_are_not_carried() -> None:
+    assert refused(boxed("XXXX")) == [("no-words", "")]
+    partner = Profile("kr", "Korea", "1", NEUTRAL, {"dcsa": {"equipment_event": {"STUF": "skip", "LOAD": "skip"}}})
+    origin = Origin("kr.customs", datetime(2026, 3, 2, tzinfo=UTC), profile=partner)
+    for code in ("STUF", "LOAD"):
+        with pytest.raises(TranslationError) as error:
+            messages(TNT, Document(json.dumps(boxed(code)).encode()), origin)
+        assert [fault.code for fault in error.value.faults] == ["no-words"]
+
+
+def test_no_event_at_large_goes_out_as_the_amendment_of_a_declaration() -> None:
+    (message,) = read(event_3("SHIPMENT", "ISSU", **about("CUC")))
+    assert message.type == "shipment.amended"
+    for name in ("wco-res", "edifact-cusres"):
+        with pytest.raises(TranslationError) as error:
+            FORMATS[name].write(message)
+        assert [fault.code for fault in error.value.faults] == ["not-expressible"]
+    assert json.loads(TNT.write(message))["events"][0]["eventClassification"]["shipmentEventTypeCode"] == "ISSU"
+    marked = message.data.model_copy(update={"documents": [Paper(type="biz-step", id="packing")]})
+    with pytest.raises(TranslationError):
+        TNT.write(message.model_copy(update={"data": marked}))
 
 
 @pytest.mark.parametrize(
@@ -109,9 +157,9 @@ def test_what_there_is_no_word_for_is_skipped_with_a_warning_and_refused_alone(c
         ("RECE", "SHI", "declared"), ("SUBM", "AMF", "declared"), ("REJE", "SHI", "rejected"),
         ("PENU", "PCE", "documents-required"), ("HOLD", "CUC", "held"), ("RELS", "CUC", "released"),
         ("CANC", "TRD", "withdrawn"), ("VOID", "TRD", "withdrawn"), ("AMCF", "TRD", "amended"),
-        ("RELS", "TRD", None), ("HOLD", "BKG", None), ("RECE", "BKG", None), ("CONF", "BKG", None),
-        ("DRFT", "SHI", None), ("PENA", "SHI", None), ("APPR", "TRD", None), ("ISSU", "TRD", None),
-        ("SURR", "TRD", None), ("REQS", "CUC", None), ("CMPL", "CUC", None),
+        ("RELS", "TRD", "amended"), ("HOLD", "BKG", None), ("RECE", "BKG", None), ("CONF", "BKG", None),
+        ("DRFT", "SHI", "amended"), ("PENA", "SHI", "amended"), ("APPR", "TRD", "amended"), ("ISSU", "TRD", "amended"),
+        ("SURR", "TRD", "amended"), ("REQS", "CUC", "amended"), ("CMPL", "CUC", "amended"), ("AMDC", "TRD", None),
     ],
 )  # fmt: skip
 def test_a_shipment_event_is_what_happened_to_that_kind_of_document(code: str, paper: str, word: str | None) -> None:
@@ -124,11 +172,12 @@ def test_a_shipment_event_is_what_happened_to_that_kind_of_document(code: str, p
 
 def test_the_release_of_a_bill_of_lading_releases_no_goods() -> None:
     for paper in NEUTRAL.table("dcsa", "document"):
-        event = event_3("SHIPMENT", "RELS", **about(paper))
+        found = outcome(json.dumps(event_3("SHIPMENT", "RELS", **about(paper))).encode(), TNT)
         if paper in ("CUC", "AMF"):
-            assert read(event)[0].type == "shipment.released"
+            assert [getattr(one, "type", one) for one in found] == ["shipment.released"]
         else:
-            assert refused(event) == [("no-words", "")]
+            assert [getattr(one, "type", one) for one in found] in (["no-words"], ["shipment.amended"]), paper
+            assert all("decision" not in body(one) for one in found if isinstance(one, Message))
 
 
 @pytest.mark.parametrize(("code", "word"), [("PLN", "planned"), ("EST", "estimated"), ("ACT", None)])
@@ -218,12 +267,35 @@ def test_a_reference_too_long_is_left_out_and_never_cut_and_of_too_many_the_firs
     assert len(message.to_bytes()) < 1024 * 1024
 
 
-def test_an_event_taken_back_is_not_carried_as_one_that_happened() -> None:
-    kept, taken_back = boxed("LOAD"), boxed("CUSR", eventID="e-2", isRetracted=True)
-    (message,) = read({"events": [kept, taken_back]})
-    assert message.type == "shipment.loaded"
-    assert [warning.code for warning in message.data.native.warnings] == ["retracted"]
-    assert refused({"events": [taken_back]}) == [("no-words", "")]
+def test_an_event_taken_back_is_told_as_such_and_never_as_one_that_happened() -> None:
+    released = boxed("CUSR", eventID="e-2")
+    taken_back = released | {"isRetracted": True, "eventUpdatedDateTime": "2026-03-05T08:00:00Z"}
+    (before,), (after,) = read(released), read(taken_back)
+    assert [before.type, after.type] == ["shipment.released", "shipment.amended"]
+    assert before.correlationid == after.correlationid == "e-2"
+    assert before.subject == after.subject
+    found = body(after)
+    assert found["occurred"] == "2026-03-05T08:00:00Z"
+    assert found["documents"] == [{"type": "retracted", "id": f"EQUIPMENT CUSR {body(before)['occurred']}"}]
+    assert "decision" not in found
+    assert [warning.code for warning in after.data.native.warnings] == ["retracted"]
+    with pytest.raises(TranslationError):
+        TNT.write(after)
+
+
+def test_an_operator_is_a_carriers_code_or_left_out_and_goes_out_as_it_came() -> None:
+    for stated, told in (
+        ("MSC", "MSC"),
+        ("hl", "HL"),
+        ("9811", "9811"),
+        ("5b80b59b-76cd-4003-8d10-c382b10704e9", None),
+    ):
+        vessel = {"vesselIMONumber": "9321483", "vesselOperatorCarrierCode": stated}
+        (message,) = read(event_2(transportCall={"modeOfTransport": "VESSEL", "vessel": vessel}))
+        assert body(message)["transport"].get("carrier") == told
+        assert [warning.code for warning in message.data.native.warnings or []] == ([] if told else ["carrier"])
+        (again,) = messages(TNT, Document(TNT.write(message)), ORIGIN)
+        assert body(again) == body(message)
 
 
 def test_a_vessel_on_nobodys_account_is_known_by_its_call() -> None:
@@ -392,7 +464,11 @@ givens = st.sampled_from(["FF", "PO", "EQ", "DUE", "RUC", "SI"])
 def natives(draw: st.DrawFn) -> dict[str, Any]:
     """Events of 3.0, most of which there is a word for."""
     kind = draw(st.sampled_from(["EQUIPMENT", "TRANSPORT", "SHIPMENT"]))
-    codes = {"EQUIPMENT": [*EQUIPMENT], "TRANSPORT": ["ARRI", "DEPA"], "SHIPMENT": ["RECE", "HOLD", "RELS", "REJE"]}
+    codes = {
+        "EQUIPMENT": [*EQUIPMENT, "STUF", "PICK"],
+        "TRANSPORT": ["ARRI", "DEPA"],
+        "SHIPMENT": ["RECE", "HOLD", "RELS", "REJE", "ISSU", "UPCF"],
+    }
     event = event_3(kind, draw(st.sampled_from(codes[kind])))
     event["eventClassification"]["eventClassifierCode"] = draw(st.sampled_from(["PLN", "EST", "ACT"]))
     event["eventDateTime"] = draw(st.sampled_from(["2026-03-01T08:00:00.5+09:00", "2026-03-01T00:00:00.123456Z"]))

@@ -11,7 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters import document as module
-from adapters.document import Document, Findings, Identifiers, parse_xml, place_of, read_date, read_time, text
+from adapters.document import Document, Findings, Identifiers, Origin, parse_xml, place_of, read_date, read_time, text
+from adapters.formats import by_name
+from adapters.translator import messages
 from schemas.base import rfc3339
 from schemas.errors import TranslationError
 
@@ -47,6 +49,55 @@ def test_a_document_type_is_refused_whatever_it_carries(content: str) -> None:
     started = time.process_time()
     assert refusal(content.encode()) <= {"document-type", "not-well-formed"}
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("content", [text for name, text in HOSTILE.items() if name != "a bare document type"])
+def test_a_document_that_declares_anything_is_refused_wherever_it_stands(content: str) -> None:
+    for before in ("", '<?xml version="1.0"?>', "<!-- <!DOCTYPE a><a -->", "<!-- <!DOCTYPE a><a -->" + " " * 5000):
+        document = Document((before + content).encode())
+        with pytest.raises(TranslationError) as error:
+            document.xml  # noqa: B018
+        assert {fault.code for fault in error.value.faults} <= {"document-type", "not-well-formed"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_document_type_that_declares_nothing_is_read(encoding: str) -> None:
+    for content in ("<!DOCTYPE a><a/>", '<?xml version="1.0"?>\n<!-- - -->\n<!DOCTYPE x:b-1 >\n<?p ?><a b="c"/>'):
+        document = Document(content.encode(encoding))
+        assert document.has_bare_type
+        assert document.xml.tag == "a"
+        undeclared = Document(content.replace("<a", "<a>&x;</a><a").encode(encoding))
+        with pytest.raises(TranslationError):
+            undeclared.xml  # noqa: B018
+    assert not Document(b"<a/>").has_bare_type
+    latin = Document(b'<?xml version="1.0" encoding="ISO-8859-1"?><!DOCTYPE a><a>\xfc</a>')
+    assert text(latin.xml) == "\u00fc"
+
+
+def test_a_document_type_is_refused_where_the_encoding_can_hide_another() -> None:
+    # To who looks at bytes alone the comment ends early, and a bare document type and a tag follow.
+    hidden = "<!-- \u2d2d\u3c3e\u4421\u434f\u5954\u4550\u6120\u3c3e\u2061 -->"
+    attack = f'\ufeff{hidden}<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>'.encode("utf-16-le")
+    assert b"--><!DOCTYPE a><a" in attack.replace(b"\x00", b"")
+    declared = [b'<?xml version="1.0" encoding="%s"?><!DOCTYPE a><a/>' % name for name in (b"ISO-2022-JP", b"GBK")]
+    for content in (attack, "<!DOCTYPE a><a/>".encode("utf-16"), *declared):
+        document = Document(content)
+        assert not document.has_bare_type
+        with pytest.raises(TranslationError):
+            document.xml  # noqa: B018
+    assert not Document(b"{}").has_bare_type
+
+
+def test_a_document_type_is_told_on_the_messages() -> None:
+    alert = (
+        '<?xml version="1.0"?><!DOCTYPE alert><alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>1'
+        "</identifier><sender>s@example.org</sender><sent>2026-03-01T08:00:00+09:00</sent><status>Actual</status>"
+        "<msgType>Alert</msgType><scope>Public</scope><info><category>Health</category><event>Pest</event>"
+        "<urgency>Future</urgency><severity>Minor</severity><certainty>Likely</certainty></info></alert>"
+    )
+    document = Document(alert.encode())
+    (message,) = messages(by_name("cap"), document, Origin("kr.customs", datetime(2026, 3, 2, tzinfo=UTC)))
+    assert [warning.code for warning in message.data.native.warnings] == ["document-type"]
 
 
 BROKEN = {

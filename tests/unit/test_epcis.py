@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from adapters.document import Document, Findings, Origin
 from adapters.epcis import EpcisJson, EpcisXml
-from adapters.epcis_event import MAX_THINGS, cbv_word
-from adapters.epcis_keys import check_digit, read_key, write_key
+from adapters.epcis_keys import Key, check_digit, comes_back, read_key, write_key
 from adapters.epcis_stream import MAX_NODES, MAX_TOKEN_BYTES
+from adapters.epcis_things import MAX_THINGS, cbv_word
 from adapters.formats import FORMATS, recognise
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import messages
@@ -89,6 +89,16 @@ def xml(version: str, inner: str, root: str = "EPCISDocument") -> bytes:
     ).encode()
 
 
+def results(inner: str, *, soap: bool = False) -> bytes:
+    """What a query service answers: bare, or in SOAP."""
+    bare = (
+        '<q:QueryResults xmlns:q="urn:epcglobal:epcis-query:xsd:1"><queryName>SimpleEventQuery</queryName>'
+        f"<resultsBody><EventList>{inner}</EventList></resultsBody></q:QueryResults>"
+    )
+    envelope = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{}</s:Body></s:Envelope>'
+    return (envelope.format(bare) if soap else bare).encode()
+
+
 HEAD = "<eventTime>2026-03-01T08:00:00+09:00</eventTime><eventTimeZoneOffset>+09:00</eventTimeZoneOffset>"
 EPCS = f"<epcList><epc>urn:epc:id:bic:{BOX}</epc><epc>{SSCC}</epc></epcList><action>OBSERVE</action>"
 OBJECT = f"<ObjectEvent>{HEAD}{EPCS}<bizStep>urn:epcglobal:cbv:bizstep:arriving</bizStep></ObjectEvent>"
@@ -96,6 +106,7 @@ OBJECT = f"<ObjectEvent>{HEAD}{EPCS}<bizStep>urn:epcglobal:cbv:bizstep:arriving<
 
 def test_an_event_is_the_same_message_in_every_binding_and_wrapper() -> None:
     query = {
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
         "type": "EPCISQueryDocument",
         "epcisBody": {"queryResults": {"queryName": "Q", "resultsBody": {"eventList": [event()]}}},
     }
@@ -103,7 +114,7 @@ def test_an_event_is_the_same_message_in_every_binding_and_wrapper() -> None:
         read(value)
         for value in (
             xml("1", OBJECT), xml("2", OBJECT), OBJECT.encode(), document(event()), query, [event()], event(),
-            {"eventList": [event()]},
+            {"eventList": [event()]}, results(OBJECT), results(OBJECT, soap=True),
         )
     ]  # fmt: skip
     assert all(len(one) == 1 for one in found)
@@ -123,7 +134,8 @@ def test_an_event_is_the_same_message_in_every_binding_and_wrapper() -> None:
     ("step", "word"),
     [
         ("arriving", "arrived"), ("receiving", "arrived"), ("departing", "departed"), ("shipping", "departed"),
-        ("loading", "loaded"), ("unloading", "discharged"), ("inspecting", "inspected"), ("holding", "held"),
+        ("consigning", "departed"), ("loading", "loaded"), ("unloading", "discharged"),
+        ("inspecting", "inspected"), ("holding", "held"),
     ],
 )  # fmt: skip
 def test_a_step_is_its_word_in_each_of_its_spellings(step: str, word: str) -> None:
@@ -132,15 +144,89 @@ def test_a_step_is_its_word_in_each_of_its_spellings(step: str, word: str) -> No
         assert [message.type for message in read(event(bizStep=spelling))] == [f"shipment.{word}"]
 
 
-def test_every_word_of_the_vocabulary_is_known_and_those_without_a_word_of_ours_are_skipped_with_a_warning() -> None:
+def test_an_event_for_which_there_is_no_word_of_its_own_is_amended_and_its_own_words_go_along() -> None:
     for step, word in NEUTRAL.table("epcis", "biz_step").items():
-        (message, *more) = read([event(), event(bizStep=step)])
-        assert (len(more), warned(message)) == ((1, []) if word else (0, ["no-words"])), step
-    assert refused([event(bizStep="commissioning")]) == [("no-words", "")]
-    own = event()
-    del own["bizStep"]
-    assert refused([own]) == [("no-words", "")]
-    assert refused([event(bizStep="http://example.org/step/x")]) == [("no-words", "")]
+        (message,) = read(event(bizStep=step))
+        assert message.type == f"shipment.{word or 'amended'}", step
+        assert warned(message) == ([] if word else ["fall-back"]), step
+        documents = body(message).get("documents")
+        assert documents == (None if word else [{"type": "biz-step", "id": step}]), step
+    own = "http://example.org/step/x"
+    (message,) = read(event(bizStep=own, disposition="recalled"))
+    assert body(message)["documents"] == [{"type": "biz-step", "id": own}, {"type": "disposition", "id": "recalled"}]
+    bare = event(action="DELETE")
+    del bare["bizStep"]
+    (message,) = read(bare)
+    assert (message.type, body(message)["documents"]) == ("shipment.amended", [{"type": "biz-step", "id": "none"}])
+    assert message.data.native.warnings[0].detail.startswith("ObjectEvent DELETE without a step: read as amended")
+
+
+def test_no_step_is_told_as_a_decision_of_an_authority() -> None:
+    words = {*NEUTRAL.table("epcis", "biz_step").values(), *NEUTRAL.table("epcis", "event_type").values()}
+    assert not words & {"released", "refused", "rejected", "declared", "withdrawn", "exited"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("AggregationEvent", {"parentID": f"urn:epc:id:bic:{BOX}", "childEPCs": [SSCC], "action": "ADD"}),
+        ("AssociationEvent", {"parentID": f"urn:epc:id:bic:{BOX}", "childEPCs": [SSCC], "action": "ADD"}),
+        ("TransactionEvent", {"bizTransactionList": [{"bizTransaction": "http://x.example/1"}], "action": "ADD"}),
+        ("TransformationEvent", {"inputEPCList": [SSCC], "outputEPCList": [f"urn:epc:id:bic:{BOX}"]}),
+    ],
+)  # fmt: skip
+def test_an_event_of_any_type_is_read(kind: str, more: dict[str, Any]) -> None:
+    found = {"type": kind, "eventTime": "2026-03-01T08:00:00Z", "eventTimeZoneOffset": "+09:00"} | more
+    (message,) = read(found)
+    assert message.type == "shipment.amended"
+    assert body(message)["identifiers"]
+
+
+def test_a_thousand_events_of_a_kind_are_told_of_once() -> None:
+    found = read([event(bizStep="packing", eventID=f"urn:uuid:{number}") for number in range(1000)])
+    assert len(found) == 1000
+    assert warned(found[0]) == ["fall-back"]
+
+
+def test_a_profile_says_what_is_not_carried() -> None:
+    partner = Profile(
+        "kr", "Korea", "1", NEUTRAL, {"epcis": {"biz_step": {"packing": "skip"}, "event_type": {"ObjectEvent": "skip"}}}
+    )
+    origin = Origin("kr.customs", datetime(2026, 3, 2, tzinfo=UTC), profile=partner)
+    content = json.dumps([event(bizStep="packing"), event(), event(bizStep="storing")]).encode()
+    (message,) = messages(JSON, Document(content), origin)
+    assert (message.type, warned(message)) == ("shipment.arrived", ["no-words", "no-words"])
+    with pytest.raises(TranslationError) as error:
+        messages(JSON, Document(json.dumps([event(bizStep="packing")]).encode()), origin)
+    assert [fault.code for fault in error.value.faults] == ["no-words"]
+
+
+def test_what_goes_out_as_amended_says_the_step_that_it_came_with() -> None:
+    (message,) = read(event(bizStep="sensor_reporting", disposition="container_open"))
+    written = json.loads(JSON.write(message))["epcisBody"]["eventList"][0]
+    assert (written["bizStep"], written["disposition"]) == ("sensor_reporting", "container_open")
+    (again,) = read(JSON.write(message))
+    assert (again.type, body(again)) == (message.type, body(message))
+    bare = event()
+    del bare["bizStep"]
+    (message,) = read(bare)
+    assert "bizStep" not in json.loads(JSON.write(message))["epcisBody"]["eventList"][0]
+    (again,) = read(JSON.write(message))
+    assert (again.type, body(again)) == (message.type, body(message))
+
+
+def test_no_event_at_large_goes_out_as_the_amendment_of_a_declaration_nor_the_other_way_round() -> None:
+    transactions = [{"type": "bol", "bizTransaction": "urn:epcglobal:cbv:bt:8801234000017:HBL1"}]
+    wrong = {"errorDeclaration": {"declarationTime": "2026-03-02T00:00:00Z"}}
+    for more in ({"bizStep": "packing"}, {"bizStep": None}, {"bizStep": "departing"} | wrong):
+        (message,) = read(event(bizTransactionList=transactions, **more))
+        for name in ("wco-res", "edifact-cusres", "dcsa-tnt"):
+            with pytest.raises(TranslationError) as error:
+                FORMATS[name].write(message)
+            assert [fault.code for fault in error.value.faults] == ["not-expressible"], name
+    with pytest.raises(TranslationError) as error:
+        JSON.write(message_of("amended"))
+    assert [fault.code for fault in error.value.faults] == ["not-expressible"]
 
 
 def test_a_partners_own_steps_are_read_where_a_profile_says_what_they_are() -> None:
@@ -203,6 +289,23 @@ def test_the_check_digit_is_gs1s() -> None:
     assert check_digit("629104150021") == "3"
 
 
+@given(st.text(st.sampled_from("0123456789"), min_size=7, max_size=20))
+def test_a_check_digit_makes_the_weighted_sum_a_multiple_of_ten(digits: str) -> None:
+    whole = digits + check_digit(digits)
+    assert sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(whole))) % 10 == 0
+
+
+@given(
+    st.sampled_from(["sscc", "sgtin", "sgln", "pgln", "grai", "giai", "bic", "gdti", "cpi"]),
+    st.sampled_from(["{}", "(01)10614141123459(21){}", "0061414112345{}", "061414112345678902", "8801234{}", "CSQU{}"]),
+    st.text(st.sampled_from("019AZaz(.)/% 2"), max_size=22),
+)
+def test_a_key_is_said_to_come_back_only_if_it_does(kind: str, form: str, tail: str) -> None:
+    key = Key(kind, form.format(tail))
+    again = write_key(kind, "".join(key.value.split()).upper())
+    assert comes_back(key) == (again is not None and read_key(again).value == key.value)
+
+
 def test_a_key_with_letters_joins_in_upper_case_and_is_kept_as_it_was() -> None:
     uri = "urn:epc:id:giai:8801234.aBc"
     (message,) = read(event(epcList=[uri]))
@@ -240,6 +343,14 @@ def test_what_where_and_who_are_read() -> None:
         ("other", "06141411234529"),
     ]  # fmt: skip
     assert found["goods"] == [{"description": "urn:epc:class:lgtin:0614141.112345.L7 12.5 KGM"}]
+
+
+def test_a_type_of_transaction_that_is_no_uri_is_left_out_and_its_reference_kept() -> None:
+    (message,) = read(event(bizTransactionList=[{"type": "?", "bizTransaction": "http://x.example/1"}]))
+    assert body(message)["documents"] == [{"id": "http://x.example/1"}]
+    assert warned(message) == ["transaction-type"]
+    (again,) = read(JSON.write(message))
+    assert body(again) == body(message)
 
 
 def test_a_batch_identifies_only_where_nothing_better_does() -> None:
@@ -281,28 +392,120 @@ def test_a_disposition_is_the_outcome_of_what_was_inspected_or_held_alone() -> N
     assert "decision" not in body(read(event(disposition="in_transit"))[0])
 
 
-def test_an_event_declared_erroneous_is_not_carried_as_one_that_happened() -> None:
-    wrong = event(bizStep="departing", errorDeclaration={"declarationTime": "2026-03-02T00:00:00Z"})
-    (message,) = read([wrong, event()])
-    assert message.type == "shipment.arrived"
-    assert warned(message) == ["declared-erroneous"]
-    assert refused([wrong]) == [("no-words", "")]
+def test_an_event_declared_erroneous_is_told_as_such_and_never_as_one_that_happened() -> None:
+    id_ = "urn:uuid:374d95fc-9457-4a51-bd6a-0bba133845a8"
+    right = event(bizStep="departing", eventID=id_)
+    wrong = right | {"errorDeclaration": {"declarationTime": "2026-03-02T00:00:00Z"}}
+    before, after = read([right, wrong])
+    assert [before.type, after.type] == ["shipment.departed", "shipment.amended"]
+    assert before.correlationid == after.correlationid == id_
+    assert (before.subject, body(before)["identifiers"]) == (after.subject, body(after)["identifiers"])
+    assert body(after)["occurred"] == "2026-03-02T00:00:00Z"
+    assert body(after)["documents"] == [{"type": "declared-erroneous", "id": "departing 2026-03-01T08:00:00+09:00"}]
+    assert warned(after) == ["declared-erroneous"]
+    with pytest.raises(TranslationError) as error:
+        JSON.write(after)
+    assert [fault.code for fault in error.value.faults] == ["not-expressible"]
     old = (
         f"<ObjectEvent>{HEAD}<baseExtension><errorDeclaration><declarationTime>2026-03-02T00:00:00Z</declarationTime>"
         f"</errorDeclaration></baseExtension>{EPCS}<bizStep>urn:epcglobal:cbv:bizstep:departing</bizStep></ObjectEvent>"
     )
-    assert [message.type for message in read(xml("1", old + OBJECT))] == ["shipment.arrived"]
+    found = read(xml("1", old + OBJECT))
+    assert [message.type for message in found] == ["shipment.amended", "shipment.arrived"]
+    assert body(found[0]) == body(after)
 
 
 def test_what_is_not_carried_is_named() -> None:
     (message,) = read(
         event(
             **{"ext:colour": "red"}, sensorElementList=[{"sensorReport": [{"type": "Temperature", "value": 1}]}],
-            colour="red", ilmd={"lot": 1},
+            colour="red",
         )
     )  # fmt: skip
-    assert warned(message) == ["extension", "unknown-member", "sensor-data", "unknown-member"]
+    assert warned(message) == ["extension", "unknown-member", "sensor-data"]
     assert "ext:colour" in message.data.native.warnings[0].detail
+
+
+def test_what_the_standard_leaves_no_other_reading_for_is_refused() -> None:
+    amount = {"epcClass": "urn:epc:class:lgtin:0614141.112345.L7"}
+    for more, fault in (
+        ({"ilmd": {"lot": 1}}, ("unknown-member", "/0/ilmd")),
+        ({"quantityList": [amount | {"weight": 5}]}, ("unknown-member", "/0/quantityList/0/weight")),
+        ({"quantityList": [amount | {"quantity": "twenty"}]}, ("quantity", "/0/quantityList/0/quantity")),
+        ({"certificationInfo": [{"gs1:CertificationDetails": {"gs1:certificationAuditDate": "soon"}}]},
+         ("time", "/0/certificationInfo/0/gs1:certificationAuditDate")),
+    ):  # fmt: skip
+        assert refused([event(**more)]) == [fault]
+    without = document(event())
+    del without["@context"]
+    assert refused(without) == [("missing", "/@context")]
+
+
+def test_the_names_of_the_drafts_of_2_0_are_read() -> None:
+    draft = event(bizStep="https://gs1.org/voc/BizStep-arriving")
+    draft["isA"] = draft.pop("type")
+    (message,) = read([draft])
+    assert (message.type, warned(message)) == ("shipment.arrived", ["renamed"])
+    keyword = event()
+    keyword["@type"] = keyword.pop("type")
+    assert [body(one) for one in read([keyword])] == [body(message)]
+
+
+def test_elements_that_changed_places_are_read_and_an_event_without_its_time_first_is_refused() -> None:
+    step = "<bizStep>urn:epcglobal:cbv:bizstep:arriving</bizStep>"
+    (message,) = read(xml("2", f"<ObjectEvent>{HEAD}{step}{EPCS}</ObjectEvent>"))
+    assert (message.type, warned(message)) == ("shipment.arrived", ["order"])
+    assert [code for code, _ in refused(xml("2", f"<ObjectEvent>{step}{HEAD}{EPCS}</ObjectEvent>"))] == ["order"]
+
+
+def test_a_partners_own_needs_no_namespace_within_an_extension_and_one_outside() -> None:
+    own = "<extension><extension><colour>red</colour></extension></extension>"
+    inner = OBJECT.replace("</ObjectEvent>", f"{own}</ObjectEvent>")
+    (message,) = read(xml("1", inner))
+    assert warned(message) == ["extension"]
+    outer = OBJECT.replace("</ObjectEvent>", "<colour>red</colour></ObjectEvent>")
+    assert [code for code, _ in refused(xml("1", outer))] == ["unknown-element"]
+
+
+def test_a_document_type_that_declares_nothing_is_read_and_every_other_is_refused() -> None:
+    whole = xml("2", OBJECT)
+    for declared in (b"<!DOCTYPE project>", b"<!DOCTYPE\n e:EPCISDocument >"):
+        content = whole.replace(b"?>", b"?>" + declared, 1)
+        (message,) = read(content)
+        assert warned(message) == ["document-type"]
+        assert recognise(Document(content))[0].name == "epcis-xml"
+        entity = content.replace(SSCC.encode(), b"&x;")
+        assert [code for code, _ in refused(entity)] == ["not-well-formed"]
+    for declared in (
+        b'<!DOCTYPE a [<!ENTITY x "y">]>', b"<!DOCTYPE a []>", b'<!DOCTYPE a SYSTEM "a.dtd">',
+        b'<!DOCTYPE a PUBLIC "-//A//B" "a.dtd">', b"<!DOCTYPE a [<!ATTLIST e:EPCISDocument y CDATA 'z'>]>",
+    ):  # fmt: skip
+        for content in (
+            whole.replace(b"?>", b"?>" + declared, 1),
+            whole.replace(b"?>", b"?><!-- <!DOCTYPE a> -->" + declared, 1),
+            whole.replace(b"?>", b"?><!-- <!DOCTYPE a> -->" + b" " * 5000 + declared, 1),
+            whole.replace(b"?>", b"?><!-- <!DOCTYPE a><b -->" + b" " * 5000 + declared, 1),
+            whole.replace(b"?>", b"?>" + b" " * 5000 + declared, 1),
+        ):
+            assert [code for code, _ in refused(content)] == ["document-type"], content[:80]
+    for encoding in ("utf-16-le", "cp500"):
+        named = whole.replace(b'<?xml version="1.0"?>', f'<?xml version="1.0" encoding="{encoding}"?>'.encode(), 1)
+        content = named.replace(b"?>", b'?><!DOCTYPE a [<!ENTITY x "y">]>', 1).decode().encode(encoding)
+        assert refused_as(content) & {"document-type", "not-well-formed"}
+
+
+def refused_as(content: bytes) -> set[str]:
+    with pytest.raises(TranslationError) as error:
+        messages(XML, Document(content), ORIGIN)
+    return {fault.code for fault in error.value.faults}
+
+
+def test_a_query_is_known_and_says_that_nothing_happened() -> None:
+    poll = b'<q:Poll xmlns:q="urn:epcglobal:epcis-query:xsd:1"><queryName>SimpleEventQuery</queryName></q:Poll>'
+    assert recognise(Document(poll))[0].name == "epcis-xml"
+    assert refused(poll) == [("no-event", "")]
+    other = b'<project xmlns:a="http://x.example"><q xmlns:q="urn:epcglobal:epcis-query:xsd:1"/></project>'
+    assert XML.recognise(Document(other)) == 0.0
 
 
 def test_what_is_too_long_or_too_much_is_left_out_with_a_warning_and_never_cut() -> None:
@@ -480,7 +683,8 @@ def test_what_hides_from_who_looks_at_the_first_piece_is_found_all_the_same() ->
 
 def test_what_was_odd_is_told_to_who_streams_and_faults_end_the_stream() -> None:
     findings = Findings()
-    content = json.dumps([event(), event(bizStep="packing"), event(action="X"), event()]).encode()
+    master = {"type": "http://example.org/Own", "eventTime": "2026-03-01T08:00:00Z"}
+    content = json.dumps([event(), master, event(action="X"), event()]).encode()
     stream = JSON.stream([content], ORIGIN, findings)
     assert [next(stream).type for _ in range(2)] == ["shipment.arrived"] * 2
     with pytest.raises(TranslationError) as error:
@@ -547,7 +751,7 @@ places = st.sampled_from(
 @st.composite
 def natives(draw: st.DrawFn) -> dict[str, Any]:
     """Events with every part that is carried."""
-    steps = [step for step, word in NEUTRAL.table("epcis", "biz_step").items() if word]
+    steps = [*NEUTRAL.table("epcis", "biz_step"), None, "http://example.org/step/x"]
     types = st.sampled_from([*NEUTRAL.table("epcis", "biz_transaction"), "http://example.org/btt"])
     transaction = uris | st.just("urn:epcglobal:cbv:bt:8801234000017:AB-1")
     amounts = st.fixed_dictionaries(

@@ -206,6 +206,42 @@ def test_codes_are_read_however_they_are_written() -> None:
     assert read_one(event(**{"cargo:eventTimeType": "cargo:ESTIMATED"})).data.classifier == "estimated"
 
 
+def test_an_element_of_the_core_code_lists_is_its_code() -> None:
+    core = "https://onerecord.iata.org/ns/coreCodeLists#"
+    weight = {
+        "@type": "cargo:Value",
+        "cargo:numericalValue": 7,
+        "cargo:unit": {"@id": core + "MeasurementUnitCode_KGM"},
+    }
+    shipment = {"@type": "cargo:Shipment", "@id": SHIPMENT, "cargo:totalGrossWeight": weight}
+    message = read_one(event(**{"cargo:eventCode": {"@id": core + "StatusCode_ARR"}, "cargo:eventFor": shipment}))
+    assert message.type == "shipment.arrived"
+    assert message.data.goods[0].gross_mass_kg == 7
+
+
+@pytest.mark.parametrize(
+    ("base", "names"),
+    [
+        ("https://onerecord.iata.org/cargo#", "https://onerecord.iata.org/cargo#event#{}"),
+        ("https://onerecord.iata.org/cargo/", "https://onerecord.iata.org/cargo/Event#{}"),
+        ("https://onerecord.iata.org/", "iata:event:{}"),
+        ("https://onerecord.iata.org/", "https://onerecord.iata.org/ns/cargo#{}"),
+    ],
+)
+def test_an_event_in_the_words_before_2023_is_read(base: str, names: str) -> None:
+    before = {
+        "@context": {"iata": "https://onerecord.iata.org/"}, "@type": f"{base}Event",
+        names.format("dateTime"): TIME, names.format("eventCode"): "ARR",
+        names.format("eventTypeIndicator"): "Actual",
+        names.format("linkedPiece"): {"@type": f"{base}Piece", "@id": SHIPMENT},
+    }  # fmt: skip
+    message = read_one(before)
+    assert (message.type, message.data.occurred) == ("shipment.arrived", datetime.fromisoformat(TIME))
+    assert pairs(message) == [("other", SHIPMENT.upper())]
+    del before[names.format("eventCode")]
+    assert refusal(before) == ["no-event"]
+
+
 def test_a_place_is_a_locode_or_an_airport() -> None:
     def place(code: str) -> Any:
         of = {"@type": "cargo:Location", "cargo:locationName": "Incheon", "cargo:locationCodes": [
