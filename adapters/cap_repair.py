@@ -8,6 +8,7 @@ import re
 from lxml import etree
 
 from adapters import cap_words as words
+from adapters import xml_repair
 from adapters.document import Document, Element, Findings, local_name, parse_xml, text
 from schemas.errors import TranslationError
 
@@ -27,7 +28,7 @@ def root_of(document: Document, findings: Findings) -> Element:
         return document.xml
     except TranslationError as error:
         if not any("encod" in fault.detail.lower() or "UTF-8" in fault.detail for fault in error.faults):
-            raise
+            return xml_repair.root_of(document, findings)
         repaired = _recoded(document.content)
         if repaired is None:
             raise

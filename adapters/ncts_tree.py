@@ -20,12 +20,14 @@ from adapters.document import (
     MAX_MARKUP,
     Document,
     Element,
+    Findings,
     local_name,
     namespace,
     parse_xml,
     xml_text,
 )
 from adapters.ncts_codes import KINDS, NAMESPACE
+from adapters.xml_repair import root_of
 from schemas.errors import Fault, TranslationError
 
 _XML_SIGNATURE = re.compile(rb"<(?:[\w.-]+:)?(CC[0-9]{3}C)[\s/>]")
@@ -57,7 +59,7 @@ def is_named(document: Document) -> bool:
     return _NAMED.search(document.content) is not None
 
 
-def messages_of(document: Document) -> list[Element]:
+def messages_of(document: Document, findings: Findings) -> list[Element]:
     """Return the messages of a document: its root, or what its envelope holds; none inside another.
 
     Raises:
@@ -65,7 +67,7 @@ def messages_of(document: Document) -> list[Element]:
     """
     if looks_like_json(document):
         return _json_messages(document.content)
-    return _xml_messages(document.xml)
+    return _xml_messages(root_of(document, findings))
 
 
 def _xml_messages(root: Element) -> list[Element]:

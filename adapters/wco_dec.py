@@ -37,6 +37,7 @@ from adapters.wco_parts import (
     read_transport,
 )
 from adapters.wco_values import moment
+from adapters.xml_repair import root_of
 from schemas import Message, Shipment
 from schemas.base import present
 from schemas.envelope import MAX_FAULTS
@@ -64,7 +65,8 @@ class Declarations:
 
     def read(self, document: Document, origin: Origin) -> Reading:
         """Read every declaration; a fault in one refuses the file, as its sender will send it whole again."""
-        root, findings = document.xml, Findings()
+        findings = Findings()
+        root = root_of(document, findings)
         declarations = payloads(root, "Declaration")
         if not declarations:
             findings.fault("no-declaration", place_of(root), "there is no Declaration in it")

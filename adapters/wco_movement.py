@@ -20,6 +20,7 @@ from adapters.translator import Draft, Reading
 from adapters.wco_dec import read_each, subject_of
 from adapters.wco_parts import led_locode, plain_locode
 from adapters.wco_values import moment, short
+from adapters.xml_repair import root_of
 from schemas import Message, Shipment
 from schemas.base import present
 from schemas.errors import Fault, TranslationError
@@ -55,7 +56,8 @@ class Movements:
 
     def read(self, document: Document, origin: Origin) -> Reading:
         """Read every movement."""
-        root, findings = document.xml, Findings()
+        findings = Findings()
+        root = root_of(document, findings)
         movements = _movements(root)
         if not movements:
             findings.fault("no-movement", place_of(root), f"there is neither {_EXPORT} nor {_IMPORT} in it")

@@ -1,0 +1,122 @@
+"""XML that a parser refuses over what no reader needs, put right: prefixes, comments, control characters.
+
+Owns these repairs and telling of each. Never reads what a document says, and never guesses where a tag should
+have been closed.
+"""
+
+import re
+from collections.abc import Callable
+
+from adapters.document import Document, Element, Findings, parse_xml
+from schemas.errors import TranslationError
+
+# Up to the name of the root element; nothing is tried twice.
+_PROLOG = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s|<\?.*?\?>|<!--.*?-->)*+<[A-Za-z_][\w.:-]*", re.DOTALL)
+_USED = (re.compile(rb"</?([A-Za-z_][\w.-]{0,63}):"), re.compile(rb"\s([A-Za-z_][\w.-]{0,63}):[\w.-]+\s*="))
+_REFERENCE = re.compile(rb"&#(?:x0{0,8}([0-9A-Fa-f]{1,6})|0{0,8}([0-9]{1,7}));")
+# Every byte that no XML 1.0 document may hold (production 2), in encodings that have ASCII in them.
+_CONTROLS = bytes(code for code in range(1, 0x20) if code not in (0x09, 0x0A, 0x0D))
+# Documents with more prefixes than these have one cause.
+_MAX_PREFIXES = 10
+
+
+def root_of(document: Document, findings: Findings) -> Element:
+    """Return the root element, repaired where a reader can do without what is wrong.
+
+    Raises:
+        TranslationError: it is not well-formed for another reason; the faults are the parser's.
+    """
+    try:
+        return document.xml
+    except TranslationError as error:
+        if b"\x00" in document.content[:512]:
+            raise
+        failed, content, told = error, document.content, []
+    # Each repair shows the next fault; none is tried twice.
+    left = dict(_REPAIRS)
+    while left:
+        sign = next((one for one in left if any(one.search(fault.detail) for fault in failed.faults)), None)
+        repair = left.pop(sign) if sign is not None else None
+        made = repair(content) if repair is not None else None
+        if made is None:
+            raise failed
+        content, code, detail = made
+        told.append((code, detail))
+        try:
+            root = parse_xml(content)
+        except TranslationError as error:
+            failed = error
+            continue
+        for code, detail in told:
+            findings.warn(code, "line 1", detail)
+        return root
+    raise failed
+
+
+def _declared(content: bytes) -> tuple[bytes, str, str] | None:
+    """Prefixes that are used and never declared, declared at the root."""
+    match = _PROLOG.match(content)
+    if match is None:
+        return None
+    at = match.end()
+    root = content[at : content.find(b">", at)]
+    used = {prefix for sign in _USED for prefix in sign.findall(content)}
+    known = set(re.findall(rb"\sxmlns:([\w.-]+)\s*=", root))
+    prefixes = sorted(used - known - {b"xml", b"xmlns"})[:_MAX_PREFIXES]
+    if not prefixes:
+        return None
+    spaces = b"".join(b' xmlns:%b="urn:undeclared:%b"' % (prefix, prefix) for prefix in prefixes)
+    named = ", ".join(prefix.decode(errors="replace")[:64] for prefix in prefixes)
+    return content[:at] + spaces + content[at:], "undeclared-prefix", f"never declared, read as if they were: {named}"
+
+
+def _without_comments(content: bytes) -> tuple[bytes, str, str]:
+    """Comments are for people; in their stead stand their line ends, so that every place stays what it was."""
+    kept: list[bytes] = []
+    at = 0
+    while (start := content.find(b"<!", at)) >= 0:
+        comment, section = content.startswith(b"<!--", start), content.startswith(b"<![CDATA[", start)
+        end = content.find(b"-->" if comment else b"]]>", start + 4) if comment or section else -1
+        if end < 0:
+            kept.append(content[at : start + 2])
+            at = start + 2
+            if comment or section:
+                break
+            continue
+        kept.append(content[at:start])
+        within = content[start : end + 3]
+        kept.append(b"\n" * within.count(b"\n") if comment else within)
+        at = end + 3
+    kept.append(content[at:])
+    return b"".join(kept), "comment-form", "a comment with -- in it: comments are passed over"
+
+
+def _without_controls(content: bytes) -> tuple[bytes, str, str]:
+    """Characters that XML cannot hold, as they are and as references."""
+    return (
+        _REFERENCE.sub(_reference, content.translate(None, _CONTROLS)),
+        "control-character",
+        "characters that XML does not have were left out",
+    )
+
+
+def _reference(match: re.Match[bytes]) -> bytes:
+    code = int(match[1], 16) if match[1] else int(match[2])
+    allowed = code in (0x09, 0x0A, 0x0D) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD
+    return match[0] if allowed or 0x10000 <= code <= 0x10FFFF else b""
+
+
+def _from_its_start(content: bytes) -> tuple[bytes, str, str] | None:
+    at = content.find(b"<?xml")
+    blank = at > 0 and not content[:at].strip(b" \t\r\n\xef\xbb\xbf")
+    return (content[at:], "leading-blanks", "blanks before the XML declaration were taken away") if blank else None
+
+
+_Repair = Callable[[bytes], tuple[bytes, str, str] | None]
+# By the words of libxml2, whose codes are the same for several of these.
+_REPAIRS: dict[re.Pattern[str], _Repair] = {
+    re.compile(r"prefix", re.I): _declared,
+    re.compile(r"hyphen|within comment", re.I): _without_comments,
+    re.compile(r"invalid xmlChar|invalid Char|invalid character", re.I): _without_controls,
+    re.compile(r"declaration allowed only at the start", re.I): _from_its_start,
+}
