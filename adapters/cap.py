@@ -7,7 +7,6 @@ that only points at alerts is refused.
 
 from adapters.cap_feeds import ATOM, CAP_NAMESPACES, find_alerts, is_cap, is_distribution
 from adapters.cap_read import read_alert
-from adapters.cap_repair import root_of
 from adapters.cap_write import write_alert
 from adapters.document import (
     MAX_WARNINGS,
@@ -23,6 +22,7 @@ from adapters.document import (
 )
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
+from adapters.xml_repair import root_of
 from schemas import Message
 from schemas.errors import Fault, TranslationError
 

@@ -40,6 +40,8 @@ _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _BLANKS = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
 # How far into a document its message is looked for where it cannot be parsed.
 _SIGNED_BYTES = 4096
+# How deep a system puts a message as text: in the body of a list's entry. What stands deeper tries one out.
+_MAX_WRAPPING = 4
 
 
 def looks_like_json(document: Document) -> bool:
@@ -120,6 +122,7 @@ def _found(value: Any, depth: int) -> Iterator[Element]:
             yield from _found(inner, depth + 1)
     elif (
         isinstance(value, str)
+        and depth <= _MAX_WRAPPING + 1
         and value.lstrip().startswith("<")
         and _XML_SIGNATURE.search(value.encode(errors="replace"))
     ):

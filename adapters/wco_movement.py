@@ -31,6 +31,8 @@ _EXPORT, _IMPORT = "inventoryLinkingMovementRequest", "inventoryLinkingImportsGo
 _EVENTS = {
     "EAA": ("shipment.arrived", "planned"),
     "EAL": ("shipment.arrived", "actual"),
+    # A retrospective arrival, told after the fact.
+    "RET": ("shipment.arrived", "actual"),
     "EDL": ("shipment.departed", "actual"),
 }
 

@@ -1,4 +1,4 @@
-"""XML that a parser refuses over what no reader needs, put right: prefixes, comments, control characters.
+"""XML that a parser refuses over what no reader needs, put right: prefixes, comments, characters, encodings.
 
 Owns these repairs and telling of each. Never reads what a document says, and never guesses where a tag should
 have been closed.
@@ -14,6 +14,7 @@ from schemas.errors import TranslationError
 _PROLOG = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s|<\?.*?\?>|<!--.*?-->)*+<[A-Za-z_][\w.:-]*", re.DOTALL)
 _USED = (re.compile(rb"</?([A-Za-z_][\w.-]{0,63}):"), re.compile(rb"\s([A-Za-z_][\w.-]{0,63}):[\w.-]+\s*="))
 _REFERENCE = re.compile(rb"&#(?:x0{0,8}([0-9A-Fa-f]{1,6})|0{0,8}([0-9]{1,7}));")
+_DECLARED = re.compile(rb"(<\?xml[^>]*?)\s+encoding\s*=\s*[\"'][^\"']*[\"']")
 # Every byte that no XML 1.0 document may hold (production 2), in encodings that have ASCII in them.
 _CONTROLS = bytes(code for code in range(1, 0x20) if code not in (0x09, 0x0A, 0x0D))
 # Documents with more prefixes than these have one cause.
@@ -112,11 +113,26 @@ def _from_its_start(content: bytes) -> tuple[bytes, str, str] | None:
     return (content[at:], "leading-blanks", "blanks before the XML declaration were taken away") if blank else None
 
 
+def _recoded(content: bytes) -> tuple[bytes, str, str] | None:
+    """Text that says it is UTF-8 and holds bytes that cannot be, as the Windows-1252 that it mostly is."""
+    declared = re.match(rb"\s*(?:\xef\xbb\xbf)?<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)", content[:512])
+    if declared is not None and declared[1].upper() not in (b"UTF-8", b"UTF8", b"US-ASCII", b"ASCII"):
+        return None
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        # Five bytes of Windows-1252 mean nothing; what XML cannot hold is left out.
+        decoded = _DECLARED.sub(rb"\1", content, count=1).decode("cp1252", "replace")
+        return decoded.encode(), "encoding", "not in the encoding it says: read as Windows-1252"
+    return None
+
+
 _Repair = Callable[[bytes], tuple[bytes, str, str] | None]
 # By the words of libxml2, whose codes are the same for several of these.
 _REPAIRS: dict[re.Pattern[str], _Repair] = {
     re.compile(r"prefix", re.I): _declared,
     re.compile(r"hyphen|within comment", re.I): _without_comments,
+    re.compile(r"encod|UTF-8", re.I): _recoded,
     re.compile(r"invalid xmlChar|invalid Char|invalid character", re.I): _without_controls,
     re.compile(r"declaration allowed only at the start", re.I): _from_its_start,
 }

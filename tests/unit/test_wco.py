@@ -441,6 +441,7 @@ def test_arrivals_and_departures_are_read_with_their_time_and_place() -> None:
     )
     assert (departure.type, departure.data.zone_assumed) == ("shipment.departed", True)
     assert only(Movements(), movement("EAA", "")).data.classifier == "planned"
+    assert only(Movements(), movement("RET", "")).type == "shipment.arrived"
     assert faults(Movements(), movement("ZZZ", "").encode()) == ["message-code"]
 
 

@@ -33,6 +33,7 @@ def repaired(content: bytes) -> tuple[list[str], list[str | None], list[str]]:
         (b"<a b='&#x1C;'>1&#28;2&#xD800;&#65;</a>", ["a"], ["12A"], "control-character"),
         (b"<a>1\x0b2</a>", ["a"], ["12"], "control-character"),
         (b"\r\n <?xml version='1.0'?><a/>", ["a"], [], "leading-blanks"),
+        ("<?xml version='1.0' encoding='UTF-8'?><a>é€</a>".encode("cp1252"), ["a"], ["é€"], "encoding"),
     ],
 )
 def test_each_is_repaired_and_told(content: bytes, names: list[str], texts: list[str], warning: str) -> None:
