@@ -78,7 +78,7 @@ class Cap:
             if count > MAX_ALERTS:
                 raise TranslationError([Fault("too-many", place_of(root), f"more than {MAX_ALERTS} alerts")])
             own = Findings(warnings=[] if found.inside else findings.warnings)
-            drafts += read_alert(found.alert, origin, own, found.wrapping)
+            drafts += read_alert(found.alert, origin, own, found.wrapping, found.index)
             if found.inside:
                 for one in own.warnings:
                     findings.warn(one.code, f"{found.inside} > {one.pointer}", one.detail)
