@@ -11,6 +11,7 @@ from datetime import UTC, datetime, tzinfo
 
 from adapters import cap_words as words
 from adapters.document import Element, Findings, child, local_name, read_time
+from adapters.xml_repair import FINGERPRINT
 from schemas.alert import NamedValue
 
 _LINE = 512
@@ -214,9 +215,10 @@ class Values:
         detail, content = "it stays with the native document; nothing is fetched", None
         held = child(resource, "derefUri")
         if held is not None:
+            said = "".join("".join(held.itertext()).split())
             try:
-                content = base64.b64decode("".join("".join(held.itertext()).split()), validate=True)
-                detail = f"it stays with the native document: {summary(content)}"
+                content = None if said.startswith(FINGERPRINT) else base64.b64decode(said, validate=True)
+                detail = f"it stays with the native document: {summary(content) if content else said[:80]}"
             except ValueError:
                 self.findings.warn_at("base64", resource, "not base64 (RFC 4648)", "derefUri")
         self.findings.warn_at("resource-not-carried", resource, detail)

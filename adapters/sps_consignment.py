@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.document import Element, Findings, Identifiers, child, children, local_name, long_text, text
+from adapters.xml_repair import FINGERPRINT
 from schemas.base import present
 from schemas.codes import (
     container_warning,
@@ -93,12 +94,14 @@ def _attachments(reference: Element, findings: Findings) -> list[Paper]:
     """Return what is attached by its fingerprint, by which the agency finds it in the native document again."""
     found: list[Paper] = []
     for attached in children(reference, "AttachmentBinaryObject"):
+        said = "".join((attached.text or "").split())
         try:
-            content = base64.b64decode("".join((attached.text or "").split()), validate=True)
+            content = b"" if said.startswith(FINGERPRINT) else base64.b64decode(said, validate=True)
         except ValueError:
             content = b""
-        if content:
-            found.append(Paper(type=ATTACHMENT, id=f"sha256:{hashlib.sha256(content).hexdigest()}"))
+        known = said if said.startswith(FINGERPRINT) else FINGERPRINT + hashlib.sha256(content).hexdigest()
+        if content or known == said:
+            found.append(Paper(type=ATTACHMENT, id=known[:256]))
             findings.warn_at("attachment-not-carried", reference, "its fingerprint is; it stays with the document")
         else:
             findings.warn_at(

@@ -4,6 +4,8 @@ Owns these repairs and telling of each. Never reads what a document says, and ne
 have been closed.
 """
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 
@@ -17,6 +19,10 @@ _REFERENCE = re.compile(rb"&#(?:x0{0,8}([0-9A-Fa-f]{1,6})|0{0,8}([0-9]{1,7}));")
 _DECLARED = re.compile(rb"(<\?xml[^>]*?)\s+encoding\s*=\s*[\"'][^\"']*[\"']")
 # Every byte that no XML 1.0 document may hold (production 2), in encodings that have ASCII in them.
 _CONTROLS = bytes(code for code in range(1, 0x20) if code not in (0x09, 0x0A, 0x0D))
+# What stands where an attachment was, before the SHA-256 of what was attached, in hexadecimal.
+FINGERPRINT = "sha256:"
+# libxml2 takes ten million characters in one text; what attaches one may itself stand in an envelope, escaped.
+_ATTACHED = re.compile(rb"(>|&gt;)([A-Za-z0-9+/=\s]{1000000,})(<|&lt;)")
 # Documents with more prefixes than these have one cause.
 _MAX_PREFIXES = 10
 
@@ -127,6 +133,20 @@ def _recoded(content: bytes) -> tuple[bytes, str, str] | None:
     return None
 
 
+def _cut(content: bytes) -> tuple[bytes, str, str] | None:
+    """Attachments longer than a parser takes, each by its fingerprint, which is all that anybody takes of one."""
+    cut = _ATTACHED.sub(_fingerprint, content)
+    return None if cut == content else (cut, "attachment-cut", "an attachment of megabytes is known by its SHA-256")
+
+
+def _fingerprint(match: re.Match[bytes]) -> bytes:
+    try:
+        attached = base64.b64decode(b"".join(match[2].split()), validate=True)
+    except ValueError:
+        return match[0]
+    return match[1] + FINGERPRINT.encode() + hashlib.sha256(attached).hexdigest().encode() + match[3]
+
+
 _Repair = Callable[[bytes], tuple[bytes, str, str] | None]
 # By the words of libxml2, whose codes are the same for several of these.
 _REPAIRS: dict[re.Pattern[str], _Repair] = {
@@ -134,5 +154,6 @@ _REPAIRS: dict[re.Pattern[str], _Repair] = {
     re.compile(r"hyphen|within comment", re.I): _without_comments,
     re.compile(r"encod|UTF-8", re.I): _recoded,
     re.compile(r"invalid xmlChar|invalid Char|invalid character", re.I): _without_controls,
+    re.compile(r"too long|too big|huge", re.I): _cut,
     re.compile(r"declaration allowed only at the start", re.I): _from_its_start,
 }

@@ -513,3 +513,16 @@ def test_the_number_of_a_movement_is_what_its_scheme_says(
     found = message.data.transport
     assert (found.means and (found.means.scheme, found.means.value), found.voyage) == (means, voyage)
     assert (reference in identifiers(message)) == (reference is not None)
+
+
+def test_an_attachment_of_megabytes_is_known_by_its_fingerprint() -> None:
+    attached = bytes(range(256)) * 40_000
+    inside = part("AttachmentBinaryObject", base64.b64encode(attached).decode())
+    message = read_one(certificate(part("ReferenceSPSReferencedDocument", inside)))
+    papers = [paper.id for paper in message.data.documents if paper.type == "attachment"]
+    assert papers == [f"sha256:{hashlib.sha256(attached).hexdigest()}"]
+    assert warnings(message) >= {"attachment-not-carried", "attachment-cut"}
+    assert len(message.to_bytes()) < 4000
+    inner = escape(certificate(part("ReferenceSPSReferencedDocument", inside)))
+    enveloped = read_one(f"<DeliverEnvelope><env><Content>{inner}</Content></env></DeliverEnvelope>")
+    assert enveloped.data.documents == message.data.documents
