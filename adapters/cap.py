@@ -7,7 +7,6 @@ that only points at alerts is refused.
 
 from adapters.cap_feeds import ATOM, CAP_NAMESPACES, find_alerts, is_cap, is_distribution
 from adapters.cap_read import read_alert
-from adapters.cap_repair import root_of
 from adapters.cap_write import write_alert
 from adapters.document import (
     MAX_WARNINGS,
@@ -23,6 +22,7 @@ from adapters.document import (
 )
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
+from adapters.xml_repair import root_of
 from schemas import Message
 from schemas.errors import Fault, TranslationError
 
@@ -78,7 +78,7 @@ class Cap:
             if count > MAX_ALERTS:
                 raise TranslationError([Fault("too-many", place_of(root), f"more than {MAX_ALERTS} alerts")])
             own = Findings(warnings=[] if found.inside else findings.warnings)
-            drafts += read_alert(found.alert, origin, own, found.wrapping)
+            drafts += read_alert(found.alert, origin, own, found.wrapping, found.index)
             if found.inside:
                 for one in own.warnings:
                     findings.warn(one.code, f"{found.inside} > {one.pointer}", one.detail)

@@ -18,7 +18,7 @@ from adapters import cap_codes as codes
 from adapters import cap_words as words
 from adapters.cap_read import Wrapping
 from adapters.cap_repair import from_categories
-from adapters.cap_values import content_of, same_digest, summary
+from adapters.cap_values import Index, by_name, content_of, same_digest, summary
 from adapters.document import (
     MAX_WARNINGS,
     Document,
@@ -27,7 +27,6 @@ from adapters.document import (
     child,
     children,
     local_name,
-    namespace,
     parse_xml,
     place_of,
 )
@@ -56,12 +55,19 @@ class Found:
     alert: Element
     wrapping: Wrapping = _NO_WRAPPING
     inside: str = ""
+    index: Index | None = None
+    """The alert's children, where they stand strewn over an entry."""
 
 
 @lru_cache(maxsize=256)
 def is_cap(uri: str) -> bool:
     """Tell whether a namespace is one of CAP's, or meant to be."""
     return uri.startswith(CAP_NAMESPACES) or ("cap" in uri and "emergency" in uri)
+
+
+@lru_cache(maxsize=1024)
+def _is_of_cap(tag: str) -> bool:
+    return tag.startswith("{") and is_cap(tag[1:].partition("}")[0])
 
 
 def is_distribution(root: Element) -> bool:
@@ -88,23 +94,24 @@ def _outermost(root: Element) -> Iterator[Element]:
 
 def _in_feed(root: Element, findings: Findings) -> Iterator[Found]:
     rss = local_name(root) in ("rss", "RDF")
+    senders: dict[Element, Element | None] = {}
     for element in root.iter("{*}alert", "{*}entry", "{*}item"):
         kind = local_name(element)
         if kind == "alert":
             if next(element.iterancestors("{*}alert"), None) is None:
                 yield Found(element)
         elif next(element.iter("{*}alert"), None) is None:
-            flat = [field for field in element if is_cap(namespace(field))] or from_categories(element)
+            flat = [field for field in element if _is_of_cap(field.tag)] or from_categories(element)
             # A whole alert counts more than what is strewn around it.
             if flat and not _holds_text(element):
-                yield Found(_from_entry(element, flat))
+                yield _from_entry(element, flat, senders)
             elif kind == "entry" or rss or flat:
                 yield from _in_text(element, findings)
 
 
 def _holds_text(entry: Element) -> bool:
     """Tell whether an entry holds an alert as escaped text."""
-    texts = ("".join(host.itertext()).lstrip()[:4096] for name in _TEXTS for host in children(entry, name))
+    texts = ("".join(host.itertext()).lstrip()[:4096] for host in entry if local_name(host) in _TEXTS)
     return any(_ALERT.match(text) is not None for text in texts)
 
 
@@ -237,71 +244,74 @@ def _tag(name: str) -> str:
     return f"{{{words.CAP}}}{name}"
 
 
-def _from_entry(entry: Element, fields: list[Element]) -> Element:
+def _from_entry(entry: Element, fields: list[Element], senders: dict[Element, Element | None]) -> Found:
     """Make an alert of an entry with CAP fields strewn into it; what Atom or RSS says itself fills the gaps.
 
-    The entry's line is kept on every element, so that places still lead into the document.
+    The fields stay where they are, so that places lead into the document; the alert knows them by name.
+    `senders` keeps what feeds say of the sender of all their entries, so that each is only asked once.
     """
     names = {local_name(found) for found in fields}
     alert, info, area = (_made(name, entry) for name in ("alert", "info", "area"))
-    atom = local_name(entry) == "entry"
-    for name, value in (_atom_header if atom else _rss_header)(entry, names):
-        etree.SubElement(alert, _tag(name)).text = value
+    index: Index = {alert: {}, info: {}, area: {}}
+    atom, own = local_name(entry) == "entry", by_name(entry)
+    for name, said in (_atom_header if atom else _rss_header)(entry, own):
+        if name not in names and said is not None:
+            index[alert][name] = [said]
+    if "sender" not in names and "sender" not in index[alert] and (feed := entry.getparent()) is not None:
+        if feed not in senders:
+            senders[feed] = _sender_of(feed, atom=atom)
+        if (sender := senders[feed]) is not None:
+            index[alert]["sender"] = [sender]
     for found in fields:
         if len(found) == 0 and not (found.text or "").strip():
             continue
         name = local_name(found)
-        _copy(found, name, alert if name in _HEADER else area if name in _AREA else info)
+        holder = alert if name in _HEADER else area if name in _AREA else info
+        index[holder].setdefault(name, []).append(found)
     if "info" not in names:
         for name, given in (("headline", "title"), ("description", "summary" if atom else "description")):
-            if name not in names and (said := _said(entry, given)) is not None:
-                etree.SubElement(info, _tag(name)).text = said
-    if len(area):
-        info.append(area)
-    if len(info) or "info" not in names:
-        alert.append(info)
-    return alert
+            if name not in names and (said := _first(own, given)) is not None:
+                # A summary may hold markup, which is no oddity there, and its line breaks mean nothing.
+                index[info][name] = [_made(name, entry, " ".join(content_of(said).split()))]
+    if index[area]:
+        index[info].setdefault("area", []).append(area)
+    if index[info] or "info" not in names:
+        index[alert].setdefault("info", []).append(info)
+    return Found(alert, index=index)
 
 
-def _copy(found: Element, name: str, parent: Element) -> None:
-    copy = etree.SubElement(parent, _tag(name))
-    copy.text = found.text
-    copy.sourceline = found.sourceline
-    for part in found:
-        _copy(part, local_name(part), copy)
+def _first(named: dict[str, list[Element]], *names: str) -> Element | None:
+    """Return the first of the elements that bear the first of these names, if it says anything."""
+    for name in names:
+        found = named.get(name)
+        if found and content_of(found[0]).strip():
+            return found[0]
+    return None
 
 
-def _said(element: Element | None, *names: str) -> str | None:
-    found = child(element, *names)
-    return None if found is None else " ".join(content_of(found).split()) or None
+def _atom_header(entry: Element, own: dict[str, list[Element]]) -> Iterator[tuple[str, Element | None]]:
+    """RFC 4287: an entry's id, author and time."""
+    yield "identifier", _first(own, "id")
+    yield "sent", _first(own, "updated", "published")
+    author = child(entry, "author", "name")
+    yield "sender", author if author is not None and content_of(author).strip() else None
 
 
-def _atom_header(entry: Element, names: set[str]) -> Iterator[tuple[str, str]]:
-    """RFC 4287: an entry's id, author (the feed's where it has none, 4.2.1) and time."""
-    for name, ways in (("identifier", (("id",),)), ("sent", (("updated",), ("published",)))):
-        if name not in names and (value := _first(entry, *ways)) is not None:
-            yield name, value
-    if "sender" not in names:
-        value = _first(entry, ("author", "name")) or _said(entry.getparent(), "author", "name")
-        if value is not None:
-            yield "sender", value
+def _rss_header(item: Element, own: dict[str, list[Element]]) -> Iterator[tuple[str, Element | None]]:
+    """RSS 2.0: an item's guid or link, author and RFC 822 date."""
+    yield "identifier", _first(own, "guid", "link")
+    date = _first(own, "pubDate", "date")
+    yield "sent", None if date is None else _made("sent", date, _iso(" ".join(content_of(date).split())))
+    yield "sender", _first(own, "author", "creator")
 
 
-def _rss_header(item: Element, names: set[str]) -> Iterator[tuple[str, str]]:
-    """RSS 2.0: an item's guid or link, author (the channel's editor where it has none) and RFC 822 date."""
-    if "identifier" not in names and (value := _first(item, ("guid",), ("link",))) is not None:
-        yield "identifier", value
-    if "sent" not in names and (value := _first(item, ("pubDate",), ("date",))) is not None:
-        yield "sent", _iso(value)
-    if "sender" not in names:
-        channel = item.getparent()
-        value = _first(item, ("author",), ("creator",)) or _said(channel, "managingEditor") or _said(channel, "title")
-        if value is not None:
-            yield "sender", value
-
-
-def _first(element: Element, *ways: tuple[str, ...]) -> str | None:
-    return next((value for way in ways if (value := _said(element, *way)) is not None), None)
+def _sender_of(feed: Element, *, atom: bool) -> Element | None:
+    """The sender of the entries that name none: the feed's author (RFC 4287, 4.2.1), the channel's editor or title."""
+    for path in (("author", "name"),) if atom else (("managingEditor",), ("title",)):
+        found = child(feed, *path)
+        if found is not None and content_of(found).strip():
+            return found
+    return None
 
 
 def _iso(value: str) -> str:
@@ -312,7 +322,9 @@ def _iso(value: str) -> str:
         return value
 
 
-def _made(name: str, origin: Element) -> Element:
+def _made(name: str, origin: Element, said: str | None = None) -> Element:
+    """An element that is not in the document; its line is that of what it was made of."""
     made: Element = etree.Element(_tag(name))
     made.sourceline = origin.sourceline or 1
+    made.text = said
     return made

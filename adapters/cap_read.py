@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from adapters import cap_codes as codes
 from adapters import cap_words as words
-from adapters.cap_values import Values, content_of
-from adapters.document import Element, Findings, Identifiers, Origin, child, children, local_name, namespace, place_of
+from adapters.cap_values import Index, Values, content_of
+from adapters.document import Element, Findings, Identifiers, Origin, child, children, namespace, place_of
 from adapters.translator import Draft
 from schemas import Alert, Tlp
 from schemas.alert import Area, NamedValue, Profile, Translation
@@ -86,20 +86,24 @@ class _Ours:
     others: list[NamedValue] = field(default_factory=list)
 
 
-def read_alert(alert: Element, origin: Origin, findings: Findings, wrapping: Wrapping) -> list[Draft]:
-    """Read one `alert` element; one draft for each event in it. What is illegible becomes a fault."""
-    return _Reader(alert, origin, findings, wrapping).drafts()
+def read_alert(
+    alert: Element, origin: Origin, findings: Findings, wrapping: Wrapping, index: Index | None = None
+) -> list[Draft]:
+    """Read one `alert` element (`index`: its children where they are not in it); one draft for each event in it."""
+    return _Reader(alert, origin, findings, wrapping, index).drafts()
 
 
 class _Reader:
-    def __init__(self, alert: Element, origin: Origin, findings: Findings, wrapping: Wrapping) -> None:
+    def __init__(
+        self, alert: Element, origin: Origin, findings: Findings, wrapping: Wrapping, index: Index | None
+    ) -> None:
         self.alert, self.origin, self.findings, self.wrapping = alert, origin, findings, wrapping
-        self.values = Values(findings, origin.zone)
+        self.values = Values(findings, origin.zone, index)
 
     def drafts(self) -> list[Draft]:
         alert, values, findings = self.alert, self.values, self.findings
         self._unknown(alert, _ALERT)
-        if any(local_name(c) == "Signature" and namespace(c) == words.SIGNATURE for c in alert):
+        if any(namespace(c) == words.SIGNATURE for c in values.every(alert, "Signature")):
             detail = "signed; the XML signature was not verified and stays with the native document"
             findings.warn_at("signature-not-verified", alert, detail)
         identifier = self._identifier()
@@ -117,7 +121,7 @@ class _Reader:
         attributes = self._confidentiality(header)
         if self.wrapping.test or status in ("Test", "Exercise", "Draft"):
             attributes["test"] = True
-        infos = children(alert, "info")
+        infos = values.every(alert, "info")
         if len(infos) > _MAX_INFOS:
             findings.fault("too-many", place_of(alert), f"more than {_MAX_INFOS} info blocks")
             return []
@@ -248,10 +252,10 @@ class _Reader:
     def _event(self, group: list[Element]) -> dict[str, Any]:
         info, values = group[0], self.values
         self._unknown(info, _INFO)
-        for resource in children(info, "resource"):
+        for resource in values.every(info, "resource"):
             values.resource(resource)
         ours = self._parameters(info)
-        areas = [area for element in children(info, "area") if (area := self._area(element)) is not None]
+        areas = [area for element in values.every(info, "area") if (area := self._area(element)) is not None]
         place = self._place(ours, areas)
         if place is not None and ours.place and not ours.area_given and areas == [stand_in_area(place)]:
             areas = []
@@ -346,7 +350,7 @@ class _Reader:
 
     def _parameters(self, info: Element) -> _Ours:
         ours = _Ours()
-        for element in children(info, "parameter"):
+        for element in self.values.every(info, "parameter"):
             for pair in self.values.pairs_of(element):
                 if not self._take(ours, pair, element):
                     ours.others.append(pair)
@@ -414,7 +418,7 @@ class _Reader:
         return {"expires": expires}
 
     def _unknown(self, element: Element, known: frozenset[str]) -> None:
-        for name in sorted({local_name(c) for c in element} - known - {""}):
+        for name in sorted(self.values.fields(element).keys() - known):
             self.findings.warn_at("unknown-element", element, "not of CAP 1.2: not carried", name)
 
 

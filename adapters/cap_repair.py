@@ -1,6 +1,6 @@
-"""What aggregators make of CAP alerts, put right: an encoding that is only claimed, fields as Atom categories.
+"""What aggregators make of CAP alerts, put right: fields as Atom categories.
 
-Owns these two repairs. Never reads what an alert says.
+Owns this repair. Never reads what an alert says.
 """
 
 import re
@@ -8,48 +8,11 @@ import re
 from lxml import etree
 
 from adapters import cap_words as words
-from adapters.document import Document, Element, Findings, local_name, parse_xml, text
-from schemas.errors import TranslationError
+from adapters.document import Element, local_name, text
 
 # CAP's fields as terms of an Atom category, and the reference to the alert that a summary ends with.
 _TERM = re.compile(r"(status|msgType|scope|language|category|event|responseType|urgency|severity|certainty)=(.+)")
 _ORIGINAL = re.compile(r"CAP Alert:\s*([^,<]+),\s*([^,<]+),\s*([^,<\s]+)")
-_DECLARED = re.compile(rb"(<\?xml[^>]*?)\s+encoding\s*=\s*[\"'][^\"']*[\"']")
-
-
-def root_of(document: Document, findings: Findings) -> Element:
-    """Return the root element; text that claims to be UTF-8 and is not is read as Windows-1252.
-
-    Raises:
-        TranslationError: it is not well-formed for another reason.
-    """
-    try:
-        return document.xml
-    except TranslationError as error:
-        if not any("encod" in fault.detail.lower() or "UTF-8" in fault.detail for fault in error.faults):
-            raise
-        repaired = _recoded(document.content)
-        if repaired is None:
-            raise
-        root = parse_xml(repaired)
-        findings.warn("encoding", "line 1", "not in the encoding it says: read as Windows-1252")
-        return root
-
-
-def _recoded(content: bytes) -> bytes | None:
-    """The content in UTF-8, where it says that it is and holds bytes that cannot be; None elsewhere."""
-    declared = re.match(rb"\s*(?:\xef\xbb\xbf)?<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)", content[:512])
-    if declared is not None and declared[1].upper() not in (b"UTF-8", b"UTF8", b"US-ASCII", b"ASCII"):
-        return None
-    if b"\x00" in content[:512]:
-        return None
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        # Five bytes of Windows-1252 mean nothing; what XML cannot hold is left out.
-        decoded = _DECLARED.sub(rb"\1", content, count=1).decode("cp1252", "replace")
-        return decoded.encode()
-    return None
 
 
 def from_categories(entry: Element) -> list[Element]:

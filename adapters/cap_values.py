@@ -10,33 +10,56 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from adapters import cap_words as words
-from adapters.document import Element, Findings, child, children, local_name, read_time
+from adapters.document import Element, Findings, child, local_name, read_time
+from adapters.xml_repair import FINGERPRINT
 from schemas.alert import NamedValue
 
 _LINE = 512
 _PARAGRAPH = 8192
 
 
+Index = dict[Element, dict[str, list[Element]]]
+"""The children of elements by their local names; of an alert that is strewn over an entry, where they really stand."""
+
+
 class Values:
     """Reads values into one document's findings; `zone_assumed` tells whether a time lacked its zone."""
 
-    def __init__(self, findings: Findings, zone: tzinfo) -> None:
+    def __init__(self, findings: Findings, zone: tzinfo, index: Index | None = None) -> None:
         self.findings = findings
         self.zone = zone
         self.zone_assumed = False
+        self._index: Index = dict(index or {})
+
+    def fields(self, parent: Element) -> dict[str, list[Element]]:
+        """Return an element's children by local name. An alert asks for forty names: one walk answers all."""
+        found = self._index.get(parent)
+        if found is None:
+            found = self._index[parent] = by_name(parent)
+        return found
+
+    def every(self, parent: Element, name: str) -> list[Element]:
+        """Return the children of that name."""
+        return self.fields(parent).get(name, [])
+
+    def first(self, parent: Element, name: str) -> Element | None:
+        """Return the first child of that name."""
+        found = self.fields(parent).get(name)
+        return found[0] if found else None
 
     def peek(self, parent: Element, name: str) -> str | None:
         """Return the text of a child on one line, and note nothing about it."""
-        found = child(parent, name)
+        found = self.first(parent, name)
         return None if found is None else " ".join(content_of(found).split()) or None
 
     def _text(self, element: Element) -> str:
+        text = element.text
         if len(element):
             self.findings.warn_at("markup", element, "elements within a text: only their text is read")
-        text = content_of(element)
+            text = content_of(element)
         if not text or text.isspace():
             self.findings.warn_at("empty-element", element, "an element without content: passed over")
-        return text
+        return text or ""
 
     def _cut(self, element: Element, text: str, limit: int) -> str | None:
         if len(text) > limit:
@@ -46,7 +69,7 @@ class Values:
 
     def line(self, parent: Element, name: str, limit: int = _LINE) -> str | None:
         """Return a child's text with runs of blanks made one."""
-        found = child(parent, name)
+        found = self.first(parent, name)
         return None if found is None else self._line(found, limit)
 
     def _line(self, element: Element, limit: int = _LINE) -> str | None:
@@ -54,16 +77,16 @@ class Values:
 
     def lines(self, parent: Element, name: str) -> list[str]:
         """Return the texts of all children of that name."""
-        return [text for element in children(parent, name) if (text := self._line(element)) is not None]
+        return [text for element in self.every(parent, name) if (text := self._line(element)) is not None]
 
     def paragraph(self, parent: Element, name: str) -> str | None:
         """Return a child's text with its line breaks."""
-        found = child(parent, name)
+        found = self.first(parent, name)
         return None if found is None else self._cut(found, self._text(found).strip(), _PARAGRAPH)
 
     def joined(self, parent: Element, name: str) -> str | None:
         """Return the texts of all children of that name as one."""
-        return " ".join([" ".join(self._text(element).split()) for element in children(parent, name)]) or None
+        return " ".join([" ".join(self._text(element).split()) for element in self.every(parent, name)]) or None
 
     def items(self, parent: Element, name: str) -> list[str]:
         """Return a list that stands in one element with blanks between (CAP 1.2, addresses and incidents)."""
@@ -80,7 +103,7 @@ class Values:
     def choices(self, parent: Element, name: str, known: Sequence[str]) -> list[str]:
         """Return the words of a list that the children of that name say, each once."""
         result: list[str] = []
-        for element in children(parent, name):
+        for element in self.every(parent, name):
             given = self._line(element)
             found = words.word(given, known) if given else None
             if given and found is None:
@@ -93,7 +116,7 @@ class Values:
 
     def moment(self, parent: Element, name: str) -> datetime | None:
         """Return a child's time to the second, which is as exact as CAP is."""
-        element = child(parent, name)
+        element = self.first(parent, name)
         given = self._line(element) if element is not None else None
         if given is None:
             return None
@@ -116,15 +139,19 @@ class Values:
 
     def pairs(self, parent: Element, name: str) -> list[NamedValue]:
         """Return the pairs of `valueName` and `value` in all children of that name."""
-        return [pair for element in children(parent, name) for pair in self.pairs_of(element)]
+        return [pair for element in self.every(parent, name) for pair in self.pairs_of(element)]
 
     def pairs_of(self, element: Element) -> list[NamedValue]:
         """Return an element's pairs: one by the standard, several in flattened feeds, `name=value` in CAP 1.0."""
         if not len(element):
             name, _, value = (element.text or "").partition("=")
             return self._pair(element, name, value)
-        names = [c for c in element if local_name(c) == "valueName"]
-        values = [c for c in element if local_name(c) == "value"]
+        names, values = [], []
+        for part in element:
+            if (name := local_name(part)) == "value":
+                values.append(part)
+            elif name == "valueName":
+                names.append(part)
         if len(names) != len(values):
             self.findings.warn_at("pair", element, "a valueName or value without its other half")
         return [
@@ -150,7 +177,7 @@ class Values:
     ) -> list[str]:
         """Return the legible polygons or circles; one cannot be cut, so a too long one is dropped."""
         result: list[str] = []
-        for element in children(parent, name):
+        for element in self.every(parent, name):
             given = self._text(element).strip()
             if not given:
                 continue
@@ -188,15 +215,24 @@ class Values:
         detail, content = "it stays with the native document; nothing is fetched", None
         held = child(resource, "derefUri")
         if held is not None:
+            said = "".join("".join(held.itertext()).split())
             try:
-                content = base64.b64decode("".join("".join(held.itertext()).split()), validate=True)
-                detail = f"it stays with the native document: {summary(content)}"
+                content = None if said.startswith(FINGERPRINT) else base64.b64decode(said, validate=True)
+                detail = f"it stays with the native document: {summary(content) if content else said[:80]}"
             except ValueError:
                 self.findings.warn_at("base64", resource, "not base64 (RFC 4648)", "derefUri")
         self.findings.warn_at("resource-not-carried", resource, detail)
         digest = self.peek(resource, "digest")
         if content and digest is not None and not same_digest(digest, content):
             self.findings.warn_at("digest-mismatch", resource, "the SHA-1 of derefUri is another", "digest")
+
+
+def by_name(element: Element) -> dict[str, list[Element]]:
+    """Return an element's children by local name, in document order."""
+    found: dict[str, list[Element]] = {}
+    for one in element:
+        found.setdefault(local_name(one), []).append(one)
+    return found
 
 
 def content_of(element: Element) -> str:

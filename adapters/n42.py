@@ -1,4 +1,4 @@
-"""ANSI N42.42, radiation portals and handhelds: an alarm becomes an alert, and a hold where the item is known.
+"""ANSI N42.42, radiation portals and handhelds: an alarm becomes an alert, anything else measured an inspection.
 
 Owns what a measurement means at a border. Reading the document is in n42_read.py; how grave an alarm is and
 what it does to a consignment, in profiles/neutral/n42.toml. Never carries a spectrum, and never reads
@@ -10,20 +10,24 @@ from datetime import datetime
 from typing import Any
 
 from adapters.document import Document, Findings, Identifiers, Origin, local_name, place_of
-from adapters.n42_read import ROOTS, Alarm, Passage, codes, instruments, passage_of, root_of
+from adapters.n42_read import MAX_SPECTRA, ROOTS, Alarm, Passage, codes, instruments, passage_of
 from adapters.profile import NEUTRAL, Profile
 from adapters.records import fold
 from adapters.translator import Draft, Reading, Translator
+from adapters.xml_repair import root_of
 from schemas import Alert, Message, Shipment
 from schemas.alert import Area, NamedValue
 from schemas.base import present
 from schemas.codes import is_locode
 from schemas.errors import Fault, TranslationError
 from schemas.shipment import Decision, Place, Scheme
+from schemas.shipment import Document as Paper
 
 _SIGN = re.compile(rb"<(?:[\w.-]+:)?(?:RadInstrumentData|N42InstrumentData)[\s>/]")
 # How many instrument documents one envelope holds at most.
 MAX_DOCUMENTS = 100
+# The profile's word for what shall not become a message.
+REFUSED = "refused"
 _GRAVITY = ("Unknown", "Minor", "Moderate", "Severe", "Extreme")
 
 
@@ -44,7 +48,7 @@ class N42:
         return 0.0 if match is None else 0.95 if match.start() < 2048 else 0.8
 
     def read(self, document: Document, origin: Origin) -> Reading:
-        """Read every instrument's document; one that tells nothing of a shipment is refused."""
+        """Read every instrument's document; one that does not say what was measured, nor by what, is refused."""
         findings = Findings()
         root = root_of(document, findings)
         found = instruments(root)
@@ -60,13 +64,14 @@ class N42:
             subject = f"n42-{key or document.sha256[:32]}" + (f"-{number}" if number and not key else "")
             made = _drafts(passage, subject, origin)
             if not made:
-                detail = "neither an alarm nor an item nor a passage through a portal: it tells nothing of a shipment"
-                findings.fault("no-shipment", place_of(data), detail)
+                code, detail = _untold(passage)
+                findings.fault(code, place_of(data), detail)
             drafts += made
         findings.settle()
         if next(root.iter("{*}Spectrum"), None) is not None:
             where = f"/{local_name(root)}"
-            findings.warn("spectra-not-carried", where, "the spectra stay with the native document")
+            detail = f"the spectra stay with the native document; told are fingerprints of the first {MAX_SPECTRA}"
+            findings.warn("spectra-not-carried", where, detail)
         return Reading(tuple(drafts), tuple(findings.warnings))
 
     def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
@@ -76,7 +81,7 @@ class N42:
 
 
 def _drafts(passage: Passage, subject: str, origin: Origin) -> list[Draft]:
-    """An alert and a hold where it alarmed; an inspection where it did not and says what passed."""
+    """An alert and a hold where it alarmed; an inspection where something was measured and it did not."""
     events = codes(origin.profile, "event")
     moment, assumed = passage.moment or (origin.received, False)
     told = _words(passage)
@@ -91,18 +96,31 @@ def _drafts(passage: Passage, subject: str, origin: Origin) -> list[Draft]:
         if passage.identifiers:
             reason = "\n".join(("radiation alarm", *told))
             outcome = events["alarm"].partition(".")[2]
-            body = _shipment(passage.identifiers, moment, assumed, place, outcome, reason)
+            body = _shipment(passage, moment, assumed, place, outcome, reason)
             drafts.append(Draft(events["alarm"], _key(passage.identifiers), moment, body, both))
         return drafts
-    identifiers = passage.identifiers
+    identifiers, kind, outcome = passage.identifiers, "quiet", "no-alarm"
     if not identifiers and (passage.occupied or "occupancy" in passage.noted):
         identifiers.add("other", _occupancy(passage), "portal")
-    if not identifiers:
+    elif not identifiers and passage.measured:
+        # Whoever measured knows what it was; the message says that, by what and when, and claims nothing more.
+        kind, outcome = "measured", "measured"
+        identifiers.add("other", _measurement(passage), _instrument(passage))
+    if not identifiers or events[kind] == REFUSED:
         return []
-    outcome = "nuclides-identified" if passage.nuclides else "no-alarm"
-    reason = "\n".join(("no alarm", *told))
-    body = _shipment(identifiers, moment, assumed, place, outcome, reason)
-    return [Draft(events["quiet"], _key(identifiers), moment, body)]
+    outcome = "nuclides-identified" if passage.nuclides else outcome
+    first = "no alarm" if kind == "quiet" else "measured; neither an alarm nor what was measured is told"
+    body = _shipment(passage, moment, assumed, place, outcome, "\n".join((first, *told)))
+    return [Draft(events[kind], _key(identifiers), moment, body)]
+
+
+def _untold(passage: Passage) -> tuple[str, str]:
+    """Why a document becomes no message."""
+    if not passage.measured and not passage.identifiers:
+        return "no-measurement", "neither an alarm nor an item, and nothing that was measured"
+    if not passage.identifiers:
+        return "no-instrument", "neither an item nor a passage, nor an identifier of the measurement or its instrument"
+    return "no-shipment", "the profile refuses measurements that name neither an item nor a passage"
 
 
 def _key(identifiers: Identifiers) -> str:
@@ -128,12 +146,21 @@ def _occupancy(passage: Passage) -> str:
     return f"{serial}/lane-{lane}/occupancy-{at}"[:256]
 
 
+def _measurement(passage: Passage) -> str | None:
+    """What names a measurement where nothing names the item: its UUID, else instrument and time; None without."""
+    if passage.uuid and len(passage.uuid) <= 128:
+        return passage.uuid
+    instrument, moment = _instrument(passage), passage.moment
+    return f"{instrument[:200]}/{moment[0].isoformat()}" if instrument and moment else None
+
+
 def _shipment(
-    identifiers: Identifiers, moment: datetime, assumed: bool, place: Place | None, outcome: str, reason: str
+    passage: Passage, moment: datetime, assumed: bool, place: Place | None, outcome: str, reason: str
 ) -> Shipment:
     return Shipment(
         **present(
-            identifiers=identifiers.as_list(),
+            identifiers=passage.identifiers.as_list(),
+            documents=[Paper(type="spectrum", id=f"sha256:{digest}") for digest in passage.spectra],
             occurred=moment,
             zone_assumed=assumed or None,
             place=place,
@@ -233,6 +260,7 @@ def _parameters(passage: Passage) -> list[NamedValue]:
     found += [(f"n42:{name}", passage.noted.get(name)) for name in ("lane", "occupancy", "speed")]
     found += [(f"n42:instrument-{name}", said) for name, said in sorted(passage.instrument.items())]
     found.append(("n42:uuid", passage.uuid))
+    found += [("n42:spectrum", f"sha256:{digest}") for digest in passage.spectra]
     pairs: list[dict[str, Any]] = [present(value_name=name, value=said) for name, said in found]
     return [NamedValue(**pair) for pair in pairs if len(pair) == 2]
 

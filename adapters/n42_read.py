@@ -1,10 +1,11 @@
 """ANSI N42.42: what an instrument found, from either dialect of its documents.
 
 Owns finding instrument, place, passage, item, alarms and nuclides in N42InstrumentData (2005 and 2006) and
-RadInstrumentData (2011), and repairing prefixes that were never declared. Never takes a spectrum: megabytes
-that nobody beyond the laboratory reads.
+RadInstrumentData (2011). Never takes a spectrum, but its fingerprint: megabytes that nobody beyond the
+laboratory reads.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,15 +13,14 @@ from datetime import datetime
 from typing import Any
 
 from adapters.document import (
-    Document,
     Element,
     Findings,
     Identifiers,
     Origin,
+    child,
     children,
     descendants,
     local_name,
-    parse_xml,
     read_time,
     text,
 )
@@ -33,13 +33,18 @@ from schemas.codes import (
     has_container_form,
     normal_identifier,
 )
-from schemas.errors import TranslationError
 from schemas.shipment import Scheme
 
 ROOTS = ("RadInstrumentData", "N42InstrumentData")
 # An occupancy has an alarm or two for each kind of radiation; a file with more has one cause.
 MAX_ALARMS = 50
 MAX_NUCLIDES = 50
+# A vehicle's passage has a thousand of a tenth of a second each; these tell one file's measurement from another's.
+MAX_SPECTRA = 10
+# What measurements and spectra are called that are not of the item (N42-2011, MeasurementClassCode; 2006, SourceType).
+_NOT_OF_THE_ITEM = {"background", "calibration", "intrinsicactivity", "stabilization"}
+# What says that something was measured, besides a spectrum.
+_MEASURED = ("GrossCounts", "DoseRate", "ExposureRate", "CountDoseData", "DoseRateValue", "Nuclide")
 # Where spectra are: nothing in them names an item.
 _SPECTRA = {
     "Spectrum", "ChannelData", "Calibration", "EnergyCalibration", "FWHMCalibration", "GrossCounts", "EnergyWindows",
@@ -51,8 +56,6 @@ _SETTING = re.compile(
 )
 _CATEGORIES = ("neutron", "gamma", "alpha", "beta", "isotope")
 _PAIR = re.compile(r"\s*([A-Za-z][A-Za-z _-]{1,40}?)\s*[:=]\s*(\S.{0,120}?)\s*")
-# Up to the name of the root element; nothing is tried twice.
-_PROLOG = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s|<\?.*?\?>|<!--.*?-->)*+<[A-Za-z_][\w.:-]*", re.DOTALL)
 _CONTAINER = re.compile(r"(?<![A-Z0-9])([A-Z]{3}[UJZR])[ -]?([0-9]{6})[ -]?([0-9])(?![0-9])")
 
 
@@ -93,7 +96,10 @@ class Passage:
     alarms: list[Alarm] = field(default_factory=list)
     nuclides: list[Nuclide] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
-    spectra: int = 0
+    spectra: list[str] = field(default_factory=list)
+    """SHA-256 of the channel data, of the first of the item's."""
+    measured: bool = False
+    """Whether it holds a measurement at all."""
 
 
 def codes(profile: Profile, section: str) -> Mapping[str, Any]:
@@ -123,46 +129,6 @@ def words_of(profile: Profile) -> Words:
     return Words(codes(profile, "item"), codes(profile, "passage"), codes(profile, "answer"))
 
 
-def root_of(document: Document, findings: Findings) -> Element:
-    """Return the root element, undeclared prefixes declared.
-
-    Raises:
-        TranslationError: it is not well-formed for another reason.
-    """
-    try:
-        return document.xml
-    except TranslationError as error:
-        prefixes = _undeclared(document.content) if any("prefix" in fault.detail for fault in error.faults) else []
-        if not prefixes:
-            raise
-        at = _after_root_name(document.content)
-        declared = b"".join(b' xmlns:%b="urn:undeclared:%b"' % (prefix, prefix) for prefix in prefixes)
-        root = parse_xml(document.content[:at] + declared + document.content[at:])
-        for prefix in prefixes:
-            detail = f"the prefix {prefix.decode()[:64]} is never declared: read as if it were"
-            findings.warn("undeclared-prefix", "line 1", detail)
-        return root
-
-
-def _after_root_name(content: bytes) -> int:
-    """Where the name of the root element ends; -1 where there is none."""
-    match = _PROLOG.match(content)
-    return match.end() if match else -1
-
-
-def _undeclared(content: bytes) -> list[bytes]:
-    """The prefixes that are used and not declared at the root, at most ten."""
-    at = _after_root_name(content)
-    if at < 0:
-        return []
-    root = content[at : content.find(b">", at)]
-    used = set(re.findall(rb"</?([A-Za-z_][\w.-]{0,63}):", content)) | set(
-        re.findall(rb"\s([A-Za-z_][\w.-]{0,63}):[\w.-]+\s*=", content)
-    )
-    declared = set(re.findall(rb"\sxmlns:([\w.-]+)\s*=", root))
-    return sorted(used - declared - {b"xml", b"xmlns", b"xsi"} | ({b"xsi"} & used - declared))[:10]
-
-
 def instruments(root: Element) -> list[Element]:
     """Return the instrument documents: the root, or what stands in an envelope (HPRDS `Event`)."""
     if local_name(root) in ROOTS:
@@ -182,7 +148,22 @@ def passage_of(data: Element, origin: Origin, findings: Findings, profile: Profi
     _alarms(data, found, origin, words)
     for nuclide in descendants(data, "Nuclide"):
         _nuclide(nuclide, found, words)
+    _spectra(data, found)
     return found
+
+
+def _spectra(data: Element, found: Passage) -> None:
+    """Take the fingerprints of the item's first spectra: of the channel data as it stands, without blanks around."""
+    found.measured = next(data.iter(*(f"{{*}}{name}" for name in ("Spectrum", *_MEASURED))), None) is not None
+    for spectrum in descendants(data, "Spectrum"):
+        around = spectrum.getparent()
+        class_ = text(spectrum, "SourceType") or text(around, "MeasurementClassCode") or ""
+        counts = child(spectrum, "ChannelData")
+        if counts is None or not (counts.text or "").strip() or fold(class_) in _NOT_OF_THE_ITEM:
+            continue
+        found.spectra.append(hashlib.sha256((counts.text or "").strip().encode()).hexdigest())
+        if len(found.spectra) == MAX_SPECTRA:
+            return
 
 
 def _leaves(data: Element) -> Iterator[Element]:

@@ -33,7 +33,7 @@ class Transit:
                 return 0.0
             if looks_like_json(document):
                 return 1.0 if signed(document) else 0.0
-            found = messages_of(document)
+            found = messages_of(document, Findings())
         except TranslationError:
             return 0.5 if signed(document) else 0.0
         if not found:
@@ -42,10 +42,10 @@ class Transit:
 
     def read(self, document: Document, origin: Origin) -> Reading:
         """Read every message of the document; a partial release makes one more for each item that is released."""
-        found = messages_of(document)
         findings = Findings()
+        found = messages_of(document, findings)
         if not found:
-            place = place_of(document.xml) if document.looks_like_xml else "/"
+            place = "/"
             findings.fault("not-ncts", place, f"holds none of {', '.join(sorted(KINDS))}")
         if len(found) > MAX_MESSAGES:
             findings.fault("too-many-messages", place_of(found[0].getroottree().getroot()), f"more than {MAX_MESSAGES}")

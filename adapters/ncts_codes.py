@@ -173,6 +173,12 @@ KINDS: dict[str, Kind] = {
         "shipment.documents-required", DEPARTURE, "TransitOperation/requestOnNonArrivedMovementDate", "not-arrived",
         told=(Told("TransitOperation/limitForResponseDate"),),
     ),
+    # What the holder knows of where the goods are; the office asks for it by CC140C.
+    "CC141C": Kind(
+        "shipment.amended", "CustomsOfficeOfEnquiryAtDeparture", outcome="non-arrival-answered",
+        author="HolderOfTheTransitProcedure/identificationNumber",
+        told=(Told("Enquiry/TC11DeliveryDate"), Told("Enquiry/text")),
+    ),
     # Goods that had been declared before they came are presented.
     "CC170C": Kind("shipment.arrived", DEPARTURE),
     "CC182C": Kind(
@@ -209,6 +215,7 @@ PARTIES = {
     "Carrier": "carrier",
     "Consignor": "consignor",
     "Consignee": "consignee",
+    "ConsigneeActual": "consignee",
 }
 OFFICES = {
     "CustomsOfficeOfDeparture": "office-of-departure",
@@ -219,6 +226,7 @@ OFFICES = {
     "CustomsOfficeOfExit": "office-of-exit",
     "CustomsOfficeOfExitForTransitDeclared": "office-of-exit",
     "CustomsOfficeOfRecoveryAtDeparture": "office-of-recovery",
+    "CustomsOfficeOfEnquiryAtDeparture": "office-of-enquiry",
     "CustomsOfficeOfIncidentRegistration": "office-of-incident",
 }
 

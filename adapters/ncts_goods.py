@@ -19,6 +19,9 @@ _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 _MODE = re.compile(r"[0-9]", re.ASCII)
 _UNTDID = re.compile(r"N[0-9]{3}", re.ASCII)
 _MEANS = ("ActiveBorderTransportMeans", "DepartureTransportMeans", "TransportMeans")
+_GROUPS = frozenset({*PARTIES, *OFFICES, *DOCUMENTS, *_MEANS, "TransportEquipment", "ConsignmentItem",
+                     "AdditionalSupplyChainActor"})  # fmt: skip
+_REFERRING = frozenset({*REFERENCES, *DOCUMENTS, *_MEANS, "containerIdentificationNumber", "Seal"})
 
 
 def all_at(element: Element, path: str) -> Iterator[Element]:
@@ -41,11 +44,13 @@ class Content:
         self.identifiers = identifiers
         self.consignment = child(root, "Consignment")
         self.groups: dict[str, list[Element]] = {}
-        wanted = {*PARTIES, *OFFICES, *DOCUMENTS, *_MEANS, "TransportEquipment", "ConsignmentItem",
-                  "AdditionalSupplyChainActor"}  # fmt: skip
+        self._referring: list[tuple[str, Element]] = []
         for element in root.iter():
-            if (name := local_name(element)) in wanted:
+            name = local_name(element)
+            if name in _GROUPS:
                 self.groups.setdefault(name, []).append(element)
+            if name in _REFERRING:
+                self._referring.append((name, element))
 
     def _all(self, *names: str) -> Iterator[Element]:
         for name in names:
@@ -55,8 +60,7 @@ class Content:
         """Add every reference of goods, documents, containers, seals and vehicles."""
         add = self.identifiers.add
         land_vehicles = self.profile.table(FAMILY, "land-vehicle")
-        for element in self.root.iter():
-            name = local_name(element)
+        for name, element in self._referring:
             if name in REFERENCES:
                 add(REFERENCES[name], text(element))
             elif name == "containerIdentificationNumber":

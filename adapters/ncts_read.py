@@ -16,6 +16,7 @@ from adapters.document import (
     Origin,
     child,
     children,
+    descendants,
     local_name,
     namespace,
     place_of,
@@ -107,7 +108,7 @@ class MessageReader:
                 told = [field for operation in operations[:1] for field in children(operation, name)]
                 if len({normal_identifier(field.text or "") for field in told}) > 1:
                     fault("contradictory", place_of(told[1]), f"a second {name}, other than the first")
-        if sum(1 for element in self.root.iter() if local_name(element) == "ConsignmentItem") > MAX_ITEMS:
+        if sum(1 for _ in descendants(self.root, "ConsignmentItem")) > MAX_ITEMS:
             fault("too-many-items", place_of(self.root), f"more than {MAX_ITEMS} goods items")
 
     def _judge_header(self) -> None:

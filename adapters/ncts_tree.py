@@ -20,12 +20,14 @@ from adapters.document import (
     MAX_MARKUP,
     Document,
     Element,
+    Findings,
     local_name,
     namespace,
     parse_xml,
     xml_text,
 )
 from adapters.ncts_codes import KINDS, NAMESPACE
+from adapters.xml_repair import root_of
 from schemas.errors import Fault, TranslationError
 
 _XML_SIGNATURE = re.compile(rb"<(?:[\w.-]+:)?(CC[0-9]{3}C)[\s/>]")
@@ -38,6 +40,8 @@ _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _BLANKS = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
 # How far into a document its message is looked for where it cannot be parsed.
 _SIGNED_BYTES = 4096
+# How deep a system puts a message as text: in the body of a list's entry. What stands deeper tries one out.
+_MAX_WRAPPING = 4
 
 
 def looks_like_json(document: Document) -> bool:
@@ -57,7 +61,7 @@ def is_named(document: Document) -> bool:
     return _NAMED.search(document.content) is not None
 
 
-def messages_of(document: Document) -> list[Element]:
+def messages_of(document: Document, findings: Findings) -> list[Element]:
     """Return the messages of a document: its root, or what its envelope holds; none inside another.
 
     Raises:
@@ -65,7 +69,7 @@ def messages_of(document: Document) -> list[Element]:
     """
     if looks_like_json(document):
         return _json_messages(document.content)
-    return _xml_messages(document.xml)
+    return _xml_messages(root_of(document, findings))
 
 
 def _xml_messages(root: Element) -> list[Element]:
@@ -118,6 +122,7 @@ def _found(value: Any, depth: int) -> Iterator[Element]:
             yield from _found(inner, depth + 1)
     elif (
         isinstance(value, str)
+        and depth <= _MAX_WRAPPING + 1
         and value.lstrip().startswith("<")
         and _XML_SIGNATURE.search(value.encode(errors="replace"))
     ):

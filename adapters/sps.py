@@ -27,6 +27,7 @@ from adapters.sps_acknowledgement import SpsAcknowledgement
 from adapters.sps_consignment import FAMILY, Consignment, read_consignment, refer, words
 from adapters.sps_hub import NAMESPACE, Carried, carried, carries, is_of_hub, read_envelope
 from adapters.translator import Draft, Reading, Translator
+from adapters.xml_repair import root_of
 from schemas import Message, Shipment
 from schemas.base import present
 from schemas.errors import Fault, TranslationError
@@ -73,18 +74,19 @@ class SpsCertificate:
         findings = Findings()
         drafts: list[Draft] = []
         found = 0
-        for one in carried(document.xml, "SPSCertificate", findings):
+        root = root_of(document, findings)
+        for one in carried(root, "SPSCertificate", findings):
             found += 1
             if found > MAX_CERTIFICATES:
-                findings.fault("too-many", place_of(document.xml), f"more than {MAX_CERTIFICATES} certificates")
+                findings.fault("too-many", place_of(root), f"more than {MAX_CERTIFICATES} certificates")
                 break
             draft = _read(one, origin, findings)
             if draft is not None:
                 drafts.append(draft)
         if not found and not findings.faults:
             about = "a message of the hub about deliveries, with no certificate in it"
-            detail = about if is_of_hub(document.xml) else "holds no SPSCertificate"
-            findings.fault("no-certificate", place_of(document.xml), detail)
+            detail = about if is_of_hub(root) else "holds no SPSCertificate"
+            findings.fault("no-certificate", place_of(root), detail)
         findings.settle()
         return Reading(tuple(drafts), tuple(findings.warnings))
 

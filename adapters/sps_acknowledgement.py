@@ -27,6 +27,7 @@ from adapters.profile import NEUTRAL, Profile
 from adapters.sps_consignment import FAMILY, refer
 from adapters.sps_hub import carried, carries, read_envelope
 from adapters.translator import Draft, Reading
+from adapters.xml_repair import root_of
 from schemas import Message, Shipment, ShipmentMessage
 from schemas.base import present, rfc3339
 from schemas.codes import normal_identifier
@@ -68,13 +69,14 @@ class SpsAcknowledgement:
     def read(self, document: Document, origin: Origin) -> Reading:
         """Read the acknowledgements of a document; a status that names no decision is refused, never guessed."""
         findings = Findings()
+        root = root_of(document, findings)
         found = [
             (inner, one.envelope)
-            for one in carried(document.xml, "SPSAcknowledgement", findings)
+            for one in carried(root, "SPSAcknowledgement", findings)
             if (inner := child(one.element, "SPSAcknowledgementDocument")) is not None
         ]
         if not found and not findings.faults:
-            findings.fault("missing", place_of(document.xml), "holds no SPSAcknowledgementDocument")
+            findings.fault("missing", place_of(root), "holds no SPSAcknowledgementDocument")
         drafts = [draft for told in found if (draft := _read(*told, origin, findings)) is not None]
         findings.settle()
         return Reading(tuple(drafts), tuple(findings.warnings))

@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.document import Element, Findings, Identifiers, child, children, local_name, long_text, text
 from adapters.profile import Profile
+from adapters.xml_repair import FINGERPRINT
 from schemas.base import present
 from schemas.codes import (
     container_warning,
@@ -38,6 +39,10 @@ _KILOGRAMS = {
 _TARIFFS = ("hs", "hscode", "hscodes", "harmonizedsystem", "cn", "cncode", "combinednomenclature", "taric")
 # The family of code tables in a profile.
 FAMILY = "sps"
+# What TRACES says that the number of a movement is (`schemeID`); of none it is a voyage or flight.
+_PLATE, _WAGON, _IMO = "road_vehicle", "railway", "imo"
+# A border control post of the EU: the UN/LOCODE of its place, a number, and a letter for what it is for.
+_CONTROL_POST = re.compile(r"([A-Z]{2}[A-Z2-9]{3})[0-9][A-Z]{0,2}")
 
 
 @dataclass
@@ -81,12 +86,14 @@ def _attachments(reference: Element, findings: Findings) -> list[Paper]:
     """Return what is attached by its fingerprint, by which the agency finds it in the native document again."""
     found: list[Paper] = []
     for attached in children(reference, "AttachmentBinaryObject"):
+        said = "".join((attached.text or "").split())
         try:
-            content = base64.b64decode("".join((attached.text or "").split()), validate=True)
+            content = b"" if said.startswith(FINGERPRINT) else base64.b64decode(said, validate=True)
         except ValueError:
             content = b""
-        if content:
-            found.append(Paper(type=ATTACHMENT, id=f"sha256:{hashlib.sha256(content).hexdigest()}"))
+        known = said if said.startswith(FINGERPRINT) else FINGERPRINT + hashlib.sha256(content).hexdigest()
+        if content or known == said:
+            found.append(Paper(type=ATTACHMENT, id=known[:256]))
             findings.warn_at("attachment-not-carried", reference, "its fingerprint is; it stays with the document")
         else:
             findings.warn_at(
@@ -118,18 +125,25 @@ def read_consignment(
     result = Consignment(documents=refer(consignment, identifiers, findings, profile))
     equipment = _equipment(consignment, identifiers, findings)
     goods: list[Goods] = []
-    for item in children(consignment, "IncludedSPSConsignmentItem"):
-        for line in children(item, "IncludedSPSTradeLineItem"):
+    lines = [
+        line
+        for item in children(consignment, "IncludedSPSConsignmentItem")
+        for line in children(item, "IncludedSPSTradeLineItem")
+    ]
+    # TRACES puts the totals of the consignment before its lines, as a line 0 of no class: no goods beside these.
+    numbered = any(_item(line) for line in lines)
+    for line in lines:
+        if _item(line) != 0 or not numbered or child(line, "ApplicableSPSClassification") is not None:
             goods.append(_goods(line, findings))
-            equipment += _equipment(line, identifiers, findings)
-            result.documents += refer(line, identifiers, findings, profile)
-            result.documents += _original(line, identifiers)
+        equipment += _equipment(line, identifiers, findings)
+        result.documents += refer(line, identifiers, findings, profile)
+        result.documents += _original(line, identifiers)
     if not goods:
         findings.warn_at("missing", consignment, "no goods line that is legible", "IncludedSPSTradeLineItem")
     once = {(one.number, tuple(one.seals or ())): one for one in equipment}
     result.fields = present(
         place=_place(consignment, findings),
-        transport=_transport(consignment, findings),
+        transport=_transport(consignment, identifiers, findings),
         parties=[party for element in consignment if (party := _party(element, findings)) is not None],
         goods=goods,
         equipment=list(once.values()),
@@ -207,22 +221,20 @@ def _item(line: Element) -> int | None:
     return int(given) if re.fullmatch(r"[0-9]{1,9}", given) else None
 
 
-def _classes(line: Element) -> list[tuple[str, str, str]]:
-    """The classifications of a line: system, code, name."""
-    return [
-        (
-            (text(c, "SystemName") or text(c, "SystemID") or "").strip(),
-            text(c, "ClassCode") or "",
-            text(c, "ClassName") or "",
-        )
-        for c in children(line, "ApplicableSPSClassification")
-    ]
+def _classes(line: Element) -> list[tuple[str, str, str, bool]]:
+    """The classifications of a line: system, code, name, and whether it is a tariff's."""
+    found = []
+    for c in children(line, "ApplicableSPSClassification"):
+        systems = [said for name in ("SystemName", "SystemID") if (said := text(c, name))]
+        tariff = any(re.sub(r"[^a-z]", "", system.lower()) in _TARIFFS for system in systems)
+        found.append((systems[0] if systems else "", text(c, "ClassCode") or "", text(c, "ClassName") or "", tariff))
+    return found
 
 
 def _hs(line: Element, findings: Findings) -> str | None:
     best = ""
-    for system, code, _ in _classes(line):
-        if re.sub(r"[^a-z]", "", system.lower()) not in _TARIFFS or not code:
+    for _, code, _, tariff in _classes(line):
+        if not tariff or not code:
             continue
         digits = re.sub(r"[\s.]", "", code)
         if re.fullmatch(r"[0-9]{2,14}", digits) is None:
@@ -238,10 +250,10 @@ def _description(line: Element) -> str | None:
     for name, label in (("ScientificName", "botanical name"), ("CommonName", "common name"), ("IntendedUse", "use")):
         if element := text(line, name):
             parts.append(f"{label}: {element}")
-    for system, code, name in _classes(line):
-        kind = re.sub(r"[^a-z]", "", system.lower())
-        if kind not in _TARIFFS and (code or name):
+    for system, code, name, tariff in _classes(line):
+        if not tariff and (code or name):
             parts.append(f"{system or 'class'}: {' '.join(filter(None, (code, name)))}")
+    parts = parts or [name for _, _, name, tariff in _classes(line) if tariff and name]
     return "; ".join(" ".join(part.split()) for part in parts)[:8192].strip() or None
 
 
@@ -282,10 +294,11 @@ def _packages(line: Element, findings: Findings) -> int | None:
 def _place(consignment: Element, findings: Findings) -> Place | None:
     """The point of entry; where only a country of import is known, that."""
     port = child(consignment, "UnloadingBaseportSPSLocation")
-    code = normal_identifier(text(port, "ID") or "")
-    locode = code if is_locode(code) else None
+    code = normal_identifier(words(port, findings, "ID") or "") if port is not None else ""
+    led = _CONTROL_POST.fullmatch(code)
+    locode = next((one for one in (code, led[1] if led else "") if is_locode(one)), None)
     if code and locode is None and port is not None:
-        findings.warn_at("locode-form", port, "not a UN/LOCODE: not carried", "ID")
+        findings.warn_at("locode-form", port, "not a UN/LOCODE: kept as facility", "ID")
     country = _country(consignment, findings, "ImportSPSCountry", "ID")
     if locode and country and locode[:2] != country:
         findings.warn_at("country", consignment, "the port of entry is not in the country of import")
@@ -297,13 +310,13 @@ def _place(consignment: Element, findings: Findings) -> Place | None:
         locode=locode,
         country=locode[:2] if locode else country,
         name=None if port is None else words(port, findings, "Name"),
-        facility=post,
+        facility=post or (code if code != locode else None),
     )
     return Place(**found) if found else None
 
 
-def _transport(consignment: Element, findings: Findings) -> Transport | None:
-    """The main carriage; of several, the one whose means is named."""
+def _transport(consignment: Element, identifiers: Identifiers, findings: Findings) -> Transport | None:
+    """The main carriage; of several, the one whose means is named. A vehicle's plate is a reference as well."""
     movements = children(consignment, "MainCarriageSPSTransportMovement")
     if not movements:
         return None
@@ -314,12 +327,17 @@ def _transport(consignment: Element, findings: Findings) -> Transport | None:
     if mode and re.fullmatch(r"[0-9]", mode) is None:
         findings.warn_at("mode", movement, "not a mode of Recommendation 19: not carried", "ModeCode")
         mode = ""
-    means = words(movement, findings, "UsedSPSTransportMeans", "Name")
+    name, number = words(movement, findings, "UsedSPSTransportMeans", "Name"), words(movement, findings, "ID")
+    means = ("name", name) if name else None
+    kind = (element.get("schemeID") or "").lower() if (element := child(movement, "ID")) is not None else ""
+    if number and _IMO in kind:
+        means, number = ("imo", number), None
+    elif number and (_PLATE in kind or _WAGON in kind):
+        identifiers.add("equipment", number if len(number) <= 256 else None)
+        means, number = ("registration" if _PLATE in kind else "wagon", number), None
     found = present(
-        mode=mode,
-        means=Means(scheme="name", value=means) if means else None,
-        voyage=words(movement, findings, "ID"),
-    )
+        mode=mode, means=Means(scheme=means[0], value=means[1]) if means else None, voyage=number,
+    )  # fmt: skip
     return Transport(**found) if found else None
 
 

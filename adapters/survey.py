@@ -58,6 +58,9 @@ _RULES = {
     "order": "elements in another order than the schema's",
     "unknown-element": "an element without a namespace that the schema does not have",
     "no-words": "nothing in it that an event of the canonical body has a word for",
+    "unknown-member": "a member that the schema does not have",
+    "no-measurement": "nothing in it was measured",
+    "no-instrument": "names neither item, passage, measurement nor instrument",
     "structure": "not the structure that its standard gives it",
 }
 

@@ -28,6 +28,7 @@ from adapters.wco_codes import (
 )
 from adapters.wco_goods import read_goods
 from adapters.wco_parts import (
+    WRAPPERS,
     payloads,
     read_documents,
     read_equipment,
@@ -37,12 +38,15 @@ from adapters.wco_parts import (
     read_transport,
 )
 from adapters.wco_values import moment
+from adapters.xml_repair import root_of
 from schemas import Message, Shipment
 from schemas.base import present
 from schemas.envelope import MAX_FAULTS
 from schemas.errors import Fault, TranslationError
 from schemas.shipment import Scheme
 
+# The name spaces of the model, in any version and any nation's profile.
+_WCO = "urn:wco:datamodel:"
 # The consignment's key, best first: what most documents about it share.
 KEYS: tuple[Scheme, ...] = (
     "ucr", "mrn", "transport-document", "lrn", "certificate", "container", "other", "equipment", "seal",
@@ -64,7 +68,8 @@ class Declarations:
 
     def read(self, document: Document, origin: Origin) -> Reading:
         """Read every declaration; a fault in one refuses the file, as its sender will send it whole again."""
-        root, findings = document.xml, Findings()
+        findings = Findings()
+        root = root_of(document, findings)
         declarations = payloads(root, "Declaration")
         if not declarations:
             findings.fault("no-declaration", place_of(root), "there is no Declaration in it")
@@ -90,6 +95,8 @@ def recognise_wco(document: Document, payload: str, type_name: str, uri: str) ->
     if local_name(root) == payload:
         if namespace(root) == uri:
             return 1.0
+        if payload == "Declaration" and namespace(root).startswith(_WCO):
+            return 0.7
         return 0.6 if not namespace(root) and child(root, "FunctionCode") is not None else 0.0
     found = payloads(root, payload)
     if found:
@@ -105,7 +112,7 @@ def check_namespaces(element: Element, uri: str, findings: Findings) -> None:
         said = "another namespace than" if given else "no namespace instead of"
         findings.warn_at("namespace", element, f"{said} {uri}")
     wrapper = element.getparent()
-    if wrapper is not None and local_name(wrapper) != "MetaData":
+    if wrapper is not None and local_name(wrapper) not in WRAPPERS:
         findings.warn_at("wrapper", wrapper, "the prefix has run into the name MetaData")
 
 

@@ -16,9 +16,12 @@ _MAX_DESCRIPTION = 8192
 
 
 def goods_items(declaration: Element) -> list[Element]:
-    """Return the goods items (WCO 68A) of a declaration."""
-    shipment = child(declaration, "GoodsShipment")
-    return [] if shipment is None else children(shipment, "GovernmentAgencyGoodsItem")
+    """Return the goods items (WCO 68A) of a declaration, of all its shipments."""
+    return [
+        item
+        for shipment in children(declaration, "GoodsShipment")
+        for item in children(shipment, "GovernmentAgencyGoodsItem")
+    ]
 
 
 def read_goods(declaration: Element, findings: Findings) -> list[Goods]:

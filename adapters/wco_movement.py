@@ -20,6 +20,7 @@ from adapters.translator import Draft, Reading
 from adapters.wco_dec import read_each, subject_of
 from adapters.wco_parts import led_locode, plain_locode
 from adapters.wco_values import moment, short
+from adapters.xml_repair import root_of
 from schemas import Message, Shipment
 from schemas.base import present
 from schemas.errors import Fault, TranslationError
@@ -30,6 +31,8 @@ _EXPORT, _IMPORT = "inventoryLinkingMovementRequest", "inventoryLinkingImportsGo
 _EVENTS = {
     "EAA": ("shipment.arrived", "planned"),
     "EAL": ("shipment.arrived", "actual"),
+    # A retrospective arrival, told after the fact.
+    "RET": ("shipment.arrived", "actual"),
     "EDL": ("shipment.departed", "actual"),
 }
 
@@ -55,7 +58,8 @@ class Movements:
 
     def read(self, document: Document, origin: Origin) -> Reading:
         """Read every movement."""
-        root, findings = document.xml, Findings()
+        findings = Findings()
+        root = root_of(document, findings)
         movements = _movements(root)
         if not movements:
             findings.fault("no-movement", place_of(root), f"there is neither {_EXPORT} nor {_IMPORT} in it")

@@ -22,7 +22,7 @@ from adapters.wco_codes import (
     PARTIES,
 )
 from adapters.wco_goods import goods_items
-from adapters.wco_values import MAX_TEXT, country, short
+from adapters.wco_values import MAX_TEXT, country, named, short
 from schemas.base import present
 from schemas.codes import (
     container_warning,
@@ -35,54 +35,68 @@ from schemas.codes import (
 from schemas.shipment import Document, Equipment, Means, Party, Place, Scheme, Transport
 
 _MAX_IDENTIFIER = 256
+# What stands around a payload: the wrapper of 3.6, those of earlier versions, and the kind of a declaration.
+WRAPPERS = ("MetaData", "DocumentMetaData", "DocumentMetadata", "Declaration")
 
 
 def payloads(root: Element, name: str) -> list[Element]:
     """Return the elements of that local name that a MetaData wrapper holds, or the root if it is one itself.
 
     The wrapper may itself be wrapped (requests of a gateway, SOAP), and exporting tools have been seen
-    to run its prefix into its name: a root that ends in MetaData is taken for it.
+    to run its prefix into its name: a root that ends in MetaData (3.x: DocumentMetadata) is taken for it.
+    A Declaration that only says in its one child which kind it is, as Brazil's does, gives that child.
     """
     if local_name(root) == name:
-        return [root]
-    wrappers = [root] if local_name(root).endswith("MetaData") else root.iter("{*}MetaData")
-    return [found for wrapper in wrappers for found in children(wrapper, name)]
+        return [_inner(root, name)]
+    wrapped = local_name(root).lower().endswith("metadata")
+    wrappers = [root] if wrapped else root.iter(*(f"{{*}}{wrapper}" for wrapper in WRAPPERS[:3]))
+    return [_inner(found, name) for wrapper in wrappers for found in children(wrapper, name)]
+
+
+def _inner(payload: Element, name: str) -> Element:
+    only = payload[0] if len(payload) == 1 else None
+    told = only is not None and len(only) > 0 and local_name(only).startswith(name)
+    return payload if not told or local_name(only) == f"{name}Office" else only
+
+
+def _levels(declaration: Element) -> list[Element]:
+    """The declaration, and each of its shipments with its items: references stand at any of them."""
+    levels = [declaration]
+    for shipment in children(declaration, "GoodsShipment"):
+        levels += [shipment, *children(shipment, "GovernmentAgencyGoodsItem")]
+    return levels
 
 
 def read_identifiers(declaration: Element, findings: Findings, profile: Profile) -> Identifiers:
     """Gather the references of a declaration, its own numbers first."""
     found = Identifiers()
     previous = profile.table(FAMILY, "previous-document")
+    levels = [named(level) for level in _levels(declaration)]
     _add(found, "mrn", child(declaration, "ID"), findings)
     _add(found, "lrn", child(declaration, "FunctionalReferenceID"), findings)
-    shipment = child(declaration, "GoodsShipment")
-    if shipment is None:
-        for document in children(declaration, "AdditionalDocument"):
-            _add_document(found, document, findings, profile)
-        return found
-    levels = [declaration, shipment, *children(shipment, "GovernmentAgencyGoodsItem")]
     for level in levels:
-        if (ucr := child(level, "UCR", "ID")) is not None:
-            _add(found, "ucr", ucr, findings)
-        _add(found, "other", child(level, "UCR", "TraderAssignedReferenceID"), findings)
+        for ucr in level.get("UCR", ())[:1]:
+            _add(found, "ucr", child(ucr, "ID"), findings)
+            _add(found, "other", child(ucr, "TraderAssignedReferenceID"), findings)
     for level in levels:
-        for document in children(level, "PreviousDocument"):
+        for document in level.get("PreviousDocument", ()):
             kind = (text(document, "TypeCode") or "").upper()
             scheme: Scheme | None = previous.get(kind)
             if scheme is None:
                 scheme = _known_document(kind, profile) or "other"
             _add(found, scheme, child(document, "ID"), findings)
     for level in levels:
-        for document in children(level, "AdditionalDocument"):
+        for document in level.get("AdditionalDocument", ()):
             _add_document(found, document, findings, profile)
-    _add(found, "other", child(shipment, "Invoice", "ID"), findings)
-    for element in _equipment_elements(shipment):
-        number = child(element, "ID")
-        if value := text(number):
-            container = has_container_form(equipment_number(value))
-            _add(found, "container" if container else "equipment", number, findings)
-        for seal in children(element, "Seal"):
-            _add(found, "seal", child(seal, "ID"), findings)
+    for shipment in children(declaration, "GoodsShipment"):
+        _add(found, "other", child(shipment, "Invoice", "ID"), findings)
+        for element in _equipment_elements(shipment):
+            number = child(element, "ID")
+            if value := text(number):
+                container = has_container_form(equipment_number(value))
+                _add(found, "container" if container else "equipment", number, findings)
+            for seal in children(element, "Seal"):
+                _add(found, "seal", child(seal, "ID"), findings)
     return found
 
 
@@ -158,8 +172,8 @@ def read_equipment(declaration: Element) -> list[Equipment]:
     """Containers and other transport equipment (WCO 31B) with their seals, each number once."""
     # Dictionaries for sets that keep their order.
     seals: dict[str, dict[str, None]] = {}
-    shipment = child(declaration, "GoodsShipment")
-    for element in _equipment_elements(shipment) if shipment is not None else ():
+    shipments = children(declaration, "GoodsShipment")
+    for element in [one for shipment in shipments for one in _equipment_elements(shipment)]:
         number = text(element, "ID")
         if number is None or not _is_reference(number):
             continue
@@ -253,13 +267,21 @@ def read_transport(declaration: Element, findings: Findings, profile: Profile) -
 
 
 def read_parties(declaration: Element, findings: Findings) -> list[Party]:
-    """The parties of the declaration and of its items, each once."""
+    """The parties of the declaration, its shipments and its items, each once."""
     found: dict[Party, None] = {}
+    shipments = [named(shipment) for shipment in children(declaration, "GoodsShipment")]
+    own = named(declaration)
     for path, role in PARTIES:
-        _add_party(found, child(declaration, *path), role, findings)
+        of_shipment = path[0] == "GoodsShipment"
+        for level in shipments if of_shipment else [own]:
+            first, *below = path[1:] if of_shipment else path
+            for element in level.get(first, ())[:1]:
+                _add_party(found, child(element, *below), role, findings)
     for item in goods_items(declaration):
+        level = named(item)
         for name, role in ITEM_PARTIES:
-            _add_party(found, child(item, name), role, findings)
+            for element in level.get(name, ())[:1]:
+                _add_party(found, element, role, findings)
     return list(found)
 
 
@@ -279,16 +301,14 @@ def _add_party(found: dict[Party, None], element: Element | None, role: str, fin
 
 
 def read_documents(declaration: Element) -> list[Document]:
-    """The documents with the goods: additional ones (WCO 02A), previous ones (99A) and the invoice."""
+    """The documents with the goods: additional ones (WCO 02A), previous ones (99A) and the invoices."""
     found: dict[Document, None] = {}
-    levels = [declaration]
-    if (shipment := child(declaration, "GoodsShipment")) is not None:
-        levels += [shipment, *children(shipment, "GovernmentAgencyGoodsItem")]
-    for level in levels:
-        for element in (*children(level, "AdditionalDocument"), *children(level, "PreviousDocument")):
+    for level in map(named, _levels(declaration)):
+        for element in (*level.get("AdditionalDocument", ()), *level.get("PreviousDocument", ())):
             if number := short(text(element, "ID")):
                 issuer = short(text(element, "Submitter", "Name"))
                 found.setdefault(Document(**present(type=document_type(element), id=number, issuer=issuer)))
-    if number := short(text(shipment, "Invoice", "ID")):
-        found.setdefault(Document(type="380", id=number))
+    for shipment in children(declaration, "GoodsShipment"):
+        if number := short(text(shipment, "Invoice", "ID")):
+            found.setdefault(Document(type="380", id=number))
     return list(found)

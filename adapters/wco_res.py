@@ -29,6 +29,7 @@ from adapters.wco_parts import payloads, read_equipment, read_identifiers
 from adapters.wco_res_data import one_line
 from adapters.wco_res_write import ITEM_SECTION, MAX_REASON, write_response
 from adapters.wco_values import moment, short, whole
+from adapters.xml_repair import root_of
 from schemas import Message, Shipment
 from schemas.base import present, rfc3339
 from schemas.shipment import Decision, Identifier, Scheme
@@ -62,7 +63,8 @@ class Responses:
 
     def read(self, document: Document, origin: Origin) -> Reading:
         """Read every response; a fault in one refuses the file."""
-        root, findings = document.xml, Findings()
+        findings = Findings()
+        root = root_of(document, findings)
         responses = payloads(root, "Response")
         if not responses:
             findings.fault("no-response", place_of(root), "there is no Response in it")

@@ -40,7 +40,7 @@ REFUSED = {
     "portcall-api-200-get-response.json": ("no-words", "the start of a service at a berth is no arrival"),
     "portcall-api-200-post-request.json": ("no-words", "the start of a service at a berth is no arrival"),
     "tnt-300-request-shipment.json": ("no-words", "a confirmed booking is the carrier's and its customer's"),
-    "jit-200-vessel-status-request.json": ("unknown-format", "a vessel's draught; its placeholders are no JSON"),
+    "jit-200-vessel-status-request.json": ("not-json", "a vessel's draught; its placeholders are no JSON"),
 }
 
 

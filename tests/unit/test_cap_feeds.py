@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -248,3 +249,18 @@ def test_a_flood_within_a_wrapper_ends_soon() -> None:
     assert codes(rss(broken))[100:] == ["more-faults"]
     nested = "<contentObject>" * 90 + alert(info()).decode() + "</contentObject>" * 90
     assert len(read(distribution(nested))) == 1
+
+
+def test_what_is_odd_about_a_field_strewn_into_an_entry_is_told_where_it_stands() -> None:
+    message = read_one(rss("<guid>urn:item:1</guid>\n" + FLAT.replace("Minor", "grave")))
+    (told,) = [one for one in message.data.native.warnings if one.code == "not-in-list"]
+    assert told.pointer == "/rss/channel/item/severity (line 4)"
+
+
+def test_the_sender_of_all_entries_is_asked_of_their_feed_and_soon() -> None:
+    many = [f"<guid>urn:item:{number}</guid>{FLAT}" for number in range(500)]
+    filler = ["<title>x</title>"] * 30_000
+    started = time.process_time()
+    found = read(rss(*many, *filler).replace(b"<managingEditor>plants@quarantine.example.kr</managingEditor>", b""))
+    assert time.process_time() - started < 10
+    assert {one.data.sender for one in found} == {"Plant health"}

@@ -613,7 +613,7 @@ def test_floods_end_soon_and_are_told() -> None:
     assert len(refusal(one)) <= 110
     papers = "<Document><DocumentCode>N851</DocumentCode><DocumentReference>x</DocumentReference></Document>" * 6000
     assert refusal(request(more=papers)) == ["too-many"]
-    assert refusal("[" * 5000 + '"gmrs":1') == ["unknown-format"]
+    assert refusal("[" * 5000 + '"gmrs":1') == ["too-deep"]
     deep = '{"gmrs":' + "[" * 150 + "]" * 150 + "}"
     with pytest.raises(TranslationError, match="too-deep"):
         messages(by_name("defra-gmr"), Document(deep.encode()), ORIGIN)

@@ -1,9 +1,11 @@
 """Radiation instruments: an alarm reaches whoever must act, with the vehicle it is about, and without its spectra."""
 
+import hashlib
 import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 from adapters.document import Document, Origin
 from adapters.formats import by_name, recognise
 from adapters.n42 import TRANSLATORS
-from adapters.profile import NEUTRAL, Profile
+from adapters.n42_read import MAX_SPECTRA
+from adapters.profile import NEUTRAL, Profile, read_profile
 from adapters.translator import messages
 from schemas import AlertMessage
 from schemas.envelope import parse
@@ -237,9 +240,54 @@ def test_an_agency_says_with_which_words_its_instruments_say_yes_and_no() -> Non
     assert "Ja" not in (alert.data.description or "")
 
 
-def test_a_laboratory_spectrum_tells_nothing_of_a_shipment_and_is_refused() -> None:
-    assert refusal(modern(item="", occupied="false")) == ["no-shipment"]
-    assert refusal(modern(item="", occupied="false", nuclides=nuclide("Cs-137"))) == ["no-shipment"]
+UUID = " n42DocUUID='0a1b2c3d-0000-4000-8000-000000000001'"
+
+
+def test_a_measurement_that_names_no_item_is_an_inspection_which_claims_nothing() -> None:
+    (found,) = read(modern(item="", occupied="false"))
+    assert (found.type, found.data.decision.outcome) == ("shipment.inspected", "measured")
+    assert found.data.decision.reason.startswith("measured; neither an alarm nor what was measured is told")
+    (named,) = found.data.identifiers
+    assert (named.scheme, named.value) == ("other", "0A1B2C3D-0000-4000-8000-000000000001")
+    assert named.issuer == "Acme Gate P-7"
+    (seen,) = read(modern(item="", occupied="false", nuclides=nuclide("Pu-239", kind="SNM")))
+    assert (seen.type, seen.data.decision.outcome) == ("shipment.inspected", "nuclides-identified")
+    assert "nuclide Pu-239 (confidence 87.5, SNM)" in seen.data.decision.reason
+
+
+def test_a_measurement_without_identifier_is_known_by_instrument_and_time() -> None:
+    (found,) = read(modern(item="", occupied="false").replace(UUID, ""))
+    assert found.data.identifiers[0].value == "ACMEGATEP-7/2026-03-01T09:00:00+09:00"
+
+
+def test_what_says_neither_what_was_measured_nor_by_what_is_refused() -> None:
+    spectrum = "<Spectrum><ChannelData>1 2</ChannelData></Spectrum>"
+    bare = f"<N42InstrumentData><Measurement>{spectrum}</Measurement></N42InstrumentData>"
+    assert refusal(bare) == ["no-instrument"]
+    assert refusal(bare.replace(spectrum, "")) == ["no-measurement"]
+
+
+def test_a_profile_refuses_measurements_where_a_laboratory_writes_into_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "profile.toml").write_text('title = "x"\nversion = "1"\nextends = "neutral"\n')
+    (tmp_path / "n42.toml").write_text('[event]\nmeasured = "refused"\n')
+    origin = replace(ORIGIN, profile=read_profile(tmp_path))
+    laboratory = Document(modern(item="", occupied="false").encode())
+    with pytest.raises(TranslationError) as caught:
+        messages(N42, laboratory, origin)
+    assert [fault.code for fault in caught.value.faults] == ["no-shipment"]
+    assert messages(N42, Document(modern().encode()), origin)
+
+
+def test_the_spectra_of_the_item_are_told_by_fingerprint_and_those_of_the_background_are_not() -> None:
+    digest = "sha256:" + hashlib.sha256(b"1 2 3 987654").hexdigest()
+    (quiet,) = read(modern())
+    assert [(one.type, one.id) for one in quiet.data.documents] == [("spectrum", digest)]
+    alert, _ = read(modern(alarm("Gamma")))
+    assert ("n42:spectrum", digest) in [(one.value_name, one.value) for one in alert.data.parameters]
+    behind = f"<RadMeasurement><MeasurementClassCode>Background</MeasurementClassCode>{SPECTRUM}</RadMeasurement>"
+    assert read(modern(more=behind))[0].data.documents == quiet.data.documents
+    many = "".join(SPECTRUM.replace("987654", str(number)) for number in range(40))
+    assert len(read(modern(more=f"<RadMeasurement>{many}</RadMeasurement>"))[0].data.documents) == MAX_SPECTRA
 
 
 @pytest.mark.parametrize("prefix", ["DHS", "sym-2", "x.y"])

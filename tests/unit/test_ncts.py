@@ -236,6 +236,22 @@ def test_what_an_interface_puts_around_a_message_is_taken_off() -> None:
     assert refusal(json.dumps({"body": xml[:-9]}).encode()) == {"not-well-formed"}
 
 
+def test_the_holders_answer_to_a_non_arrival_is_told_with_what_it_says() -> None:
+    office = AT_DEPARTURE.replace("OfDeparture", "OfEnquiryAtDeparture")
+    enquiry = "<Enquiry><TC11DeliveryDate>2026-03-02</TC11DeliveryDate><text>delivered</text></Enquiry>"
+    said = read_one(transit("CC141C", operation(f"MRN={MRN}"), office, HELD_BY, enquiry))
+    assert (said.type, said.data.decision.outcome) == ("shipment.amended", "non-arrival-answered")
+    assert said.data.decision.reason == "TC11DeliveryDate: 2026-03-02\ntext: delivered"
+    assert said.data.decision.authority == HOLDER
+    assert "office-of-enquiry" in [party.role for party in said.data.parties]
+
+
+def test_a_collection_of_requests_that_try_messages_out_is_no_message() -> None:
+    request = {"request": {"method": "POST", "body": {"mode": "raw", "raw": DECLARATION.decode()}}}
+    assert refusal(json.dumps({"item": [request]}).encode()) == {"not-ncts"}
+    assert read(json.dumps({"messages": [{"body": DECLARATION.decode()}]}).encode())
+
+
 def test_numbers_of_json_keep_their_digits_and_flags_may_be_booleans() -> None:
     told = json.loads(as_json(OTHERS["CC044C"][0]))
     told["n1:CC044C"]["UnloadingRemark"] |= {"conform": True, "stateOfSeals": None}

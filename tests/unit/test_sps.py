@@ -484,3 +484,78 @@ def test_other_documents_are_not_taken_for_certificates() -> None:
     for content in (b"", b"UNA:+.? '", b"{}", b"<Declaration/>", b"<alert/>", b"SPSCertificate SPSAcknowledgement"):
         for translator in TRANSLATORS:
             assert translator.recognise(Document(content)) == 0
+
+
+def test_a_tariff_code_is_known_by_the_id_of_its_system_or_by_its_name() -> None:
+    def line(system: str, name: str) -> str:
+        said = part("SystemID", system) + part("SystemName", name) + part("ClassCode", "0102")
+        return LINE.format(part("ApplicableSPSClassification", said, part("ClassName", "LIVE ANIMALS")))
+
+    for system, name in (("CN", "CN Code (Combined Nomenclature)"), ("99", "HS Code"), ("CN", "")):
+        (goods,) = read_one(certificate(consignment=line(system, name))).data.goods
+        assert (goods.hs, goods.description) == ("0102", "LIVE ANIMALS")
+
+
+def test_the_totals_of_a_consignment_are_no_goods_beside_its_lines() -> None:
+    def line(number: int) -> str:
+        said = part("SequenceNumeric", str(number)) + part("Description", f"line {number}")
+        return part("IncludedSPSTradeLineItem", said)
+
+    lines = [line(number) for number in range(3)]
+    message = read_one(certificate(consignment=part("IncludedSPSConsignmentItem", *lines)))
+    assert [goods.item for goods in message.data.goods] == [1, 2]
+    class_ = part("ApplicableSPSClassification", part("SystemID", "CN"), part("ClassCode", "0102"))
+    lines[0] = part("IncludedSPSTradeLineItem", part("SequenceNumeric", "0"), part("Description", "line 0"), class_)
+    counted = read_one(certificate(consignment=part("IncludedSPSConsignmentItem", *lines)))
+    assert [goods.item for goods in counted.data.goods] == [0, 1, 2]
+    alone = read_one(certificate(consignment=part("IncludedSPSConsignmentItem", lines[0])))
+    assert alone.data.goods[0].description == "line 0"
+
+
+@pytest.mark.parametrize(
+    ("code", "locode", "facility"),
+    [
+        ("ESMAD4", "ESMAD", "ESMAD4"),
+        ("NLRTM1P", "NLRTM", "NLRTM1P"),
+        ("ESMAD", "ESMAD", None),
+        ("BCP-7", None, "BCP-7"),
+    ],
+)
+def test_a_border_control_post_tells_its_place(code: str, locode: str | None, facility: str | None) -> None:
+    port = part("UnloadingBaseportSPSLocation", part("ID", code))
+    message = read_one(certificate(consignment=port))
+    assert (message.data.place.locode, message.data.place.facility) == (locode, facility)
+    assert ("locode-form" in warnings(message)) == (locode is None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "means", "voyage", "reference"),
+    [
+        ("road_vehicle_registration_before_bcp", ("registration", "AB 12"), None, ("equipment", "AB12", None)),
+        ("railway_wagon_number", ("wagon", "AB 12"), None, ("equipment", "AB12", None)),
+        ("ship_imo_number", ("imo", "AB 12"), None, None),
+        ("airplane_flight_number_before_bcp", None, "AB 12", None),
+        ("", None, "AB 12", None),
+    ],
+)
+def test_the_number_of_a_movement_is_what_its_scheme_says(
+    kind: str, means: tuple[str, str] | None, voyage: str | None, reference: tuple[str, str, None] | None
+) -> None:
+    number = f'<r:ID schemeID="{kind}">AB 12</r:ID>'
+    message = read_one(certificate(consignment=part("MainCarriageSPSTransportMovement", number)))
+    found = message.data.transport
+    assert (found.means and (found.means.scheme, found.means.value), found.voyage) == (means, voyage)
+    assert (reference in identifiers(message)) == (reference is not None)
+
+
+def test_an_attachment_of_megabytes_is_known_by_its_fingerprint() -> None:
+    attached = bytes(range(256)) * 40_000
+    inside = part("AttachmentBinaryObject", base64.b64encode(attached).decode())
+    message = read_one(certificate(part("ReferenceSPSReferencedDocument", inside)))
+    papers = [paper.id for paper in message.data.documents if paper.type == "attachment"]
+    assert papers == [f"sha256:{hashlib.sha256(attached).hexdigest()}"]
+    assert warnings(message) >= {"attachment-not-carried", "attachment-cut"}
+    assert len(message.to_bytes()) < 4000
+    inner = escape(certificate(part("ReferenceSPSReferencedDocument", inside)))
+    enveloped = read_one(f"<DeliverEnvelope><env><Content>{inner}</Content></env></DeliverEnvelope>")
+    assert enveloped.data.documents == message.data.documents

@@ -143,6 +143,44 @@ def test_a_declaration_is_read_bare_without_namespace_and_within_other_wrappers(
         assert only(Declarations(), content).subject == "A1"
 
 
+def test_declarations_of_other_nations_and_versions_are_read_by_name() -> None:
+    inner = "<FunctionCode>9</FunctionCode><ID>26KR1</ID><GoodsShipment><UCR><ID>6KR1-A</ID></UCR></GoodsShipment>"
+    space = "urn:wco:datamodel:WCO:Declaration:1"
+    for content in (
+        f'<DocumentMetadata xmlns="urn:wco:datamodel:WCO:DM:1"><Declaration xmlns="{space}">{inner}</Declaration>'
+        "</DocumentMetadata>",
+        f'<Declaration xmlns="urn:wco:datamodel:WCO:GoodsDeclaration:1"><DeclarationNFe>{inner}</DeclarationNFe>'
+        "</Declaration>",
+        f'<Declaration xmlns="{space}">{inner}</Declaration>',
+    ):
+        document = Document(content.encode())
+        assert Declarations().recognise(document) >= 0.5
+        (message,) = messages(Declarations(), document, ORIGIN)
+        assert isinstance(message, ShipmentMessage)
+        assert (message.type, message.subject) == ("shipment.declared", "6KR1-A")
+        assert message.data.native is not None
+        assert [one.code for one in message.data.native.warnings or []] == ["namespace"]
+
+
+def test_what_each_of_several_shipments_holds_is_carried() -> None:
+    def shipment(number: int) -> str:
+        return (
+            f"<GoodsShipment><Consignee><ID>KR{number}</ID></Consignee><Consignment><TransportEquipment>"
+            f"<ID>CBMU204617{5 - number}</ID></TransportEquipment></Consignment><GovernmentAgencyGoodsItem>"
+            f"<SequenceNumeric>{number}</SequenceNumeric><AdditionalDocument><CategoryCode>N</CategoryCode>"
+            f"<TypeCode>851</TypeCode><ID>PC-{number}</ID></AdditionalDocument></GovernmentAgencyGoodsItem>"
+            f"<Invoice><ID>I-{number}</ID></Invoice></GoodsShipment>"
+        )
+
+    data = declared(shipment(0) + shipment(1)).data
+    said = {one.value for one in data.identifiers}
+    assert said >= {"CBMU2046175", "CBMU2046174", "PC-0", "PC-1", "I-0", "I-1"}
+    assert [one.item for one in data.goods or []] == [0, 1]
+    assert [one.number for one in data.equipment or []] == ["CBMU2046175", "CBMU2046174"]
+    assert {one.id for one in data.parties or []} == {"KR0", "KR1"}
+    assert {one.id for one in data.documents or []} == {"PC-0", "PC-1", "I-0", "I-1"}
+
+
 def test_the_ucr_is_found_among_previous_documents_and_comes_before_the_mrn_as_subject() -> None:
     message = declared(
         "<GoodsShipment><PreviousDocument><CategoryCode>Z</CategoryCode><ID>6kr99 -1</ID><TypeCode>DCR</TypeCode>"
@@ -454,6 +492,7 @@ def test_arrivals_and_departures_are_read_with_their_time_and_place() -> None:
     )
     assert (departure.type, departure.data.zone_assumed) == ("shipment.departed", True)
     assert only(Movements(), movement("EAA", "")).data.classifier == "planned"
+    assert only(Movements(), movement("RET", "")).type == "shipment.arrived"
     assert faults(Movements(), movement("ZZZ", "").encode()) == ["message-code"]
 
 
