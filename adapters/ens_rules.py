@@ -82,10 +82,10 @@ _OF_THE_MESSAGE = (
     ),
     Rule("items-limit", MESSAGE, f"{LIMIT} {MAX_ITEMS} goods items", lambda d, e: len(d.items) > MAX_ITEMS),
     Rule("packages-needed", MESSAGE, "packages are needed", lambda d, e: not d.has_packages),
-    Rule("seals-limit", MESSAGE, f"{LIMIT} {MAX_SEALS} seals", lambda d, e: len(e.groups("SEAID529")) > MAX_SEALS),
+    Rule("seals-limit", MESSAGE, f"{LIMIT} {MAX_SEALS} seals", lambda d, e: e.count("SEAID529") > MAX_SEALS),
     Rule(
         "itinerary-needed", MESSAGE, "two countries of the itinerary are needed at least",
-        lambda d, e: len(e.groups("ITI")) < 2,
+        lambda d, e: e.count("ITI") < 2,
     ),
 )  # fmt: skip
 _OF_TRANSPORT = (
@@ -206,7 +206,7 @@ _OF_ITEMS = (
     ),
     Rule(
         "means-limit", "GOOITEGDS", f"{LIMIT} {MAX_ITEMS} means of transport in an item",
-        lambda d, e: len(e.groups("IDEMEATRAGI970")) > MAX_ITEMS,
+        lambda d, e: e.count("IDEMEATRAGI970") > MAX_ITEMS,
     ),
     Rule(
         "mass-needed", "GOOITEGDS", "the item's gross mass or the total is needed, unless circumstance E",
