@@ -169,10 +169,10 @@ class _Reader:
             self.findings.fault("missing", place_of(self.root), "the header, HEAHEA, is not there")
         if len(self.items) > MAX_ITEMS:
             self.findings.fault("too-many-items", place_of(self.root), f"more than {MAX_ITEMS} goods items")
-        if len(headers := self.message.fields("HEAHEA")) > 1:
+        if len(headers := list(self.message.fields("HEAHEA"))) > 1:
             self.findings.fault("contradictory", place_of(headers[1]), "a second header: which one holds is not told")
         for name in ("RefNumHEA4", "DocNumHEA5", "ComRefNumHEA"):
-            told = self.header.fields(name)
+            told = list(self.header.fields(name))
             if len({normal_identifier(field.text or "") for field in told}) > 1:
                 self.findings.fault("contradictory", place_of(told[1]), "a second reference, other than the first")
         kind = self.message.value("MesTypMES20")

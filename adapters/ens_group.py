@@ -4,9 +4,10 @@ Owns how a text is read: blanks collapsed, and no text where nothing is left. Ne
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
-from adapters.document import Element, children, local_name
+from adapters.document import Element, local_name
 from adapters.ens_structures import NAMES
 
 ITEM = "GOOITEGDS"
@@ -25,14 +26,19 @@ def collapsed(text: str | None) -> str:
 class Group:
     """An element, with the first of its children by each name that an ICS message has."""
 
+    __slots__ = ("_first", "_repeated", "element")
+
     def __init__(self, element: Element | None) -> None:
         self.element = element
         self._first: dict[str, Element] = {}
+        self._repeated: frozenset[str] = frozenset()
         for field in element if element is not None else ():
-            name = field.tag
             # As a rule it is of no name space, and known.
-            if name in NAMES or (name := local_name(field)) in NAMES:
-                self._first.setdefault(name, field)
+            name = field.tag if field.tag in NAMES else local_name(field)
+            if name not in NAMES or self._first.setdefault(name, field) is field:
+                continue
+            if name not in self._repeated:
+                self._repeated |= {name}
 
     def has(self, name: str) -> bool:
         """Tell whether there is such a child."""
@@ -51,13 +57,20 @@ class Group:
         """Return the first child of that name; one without fields where there is none."""
         return Group(self._first.get(name))
 
-    def fields(self, name: str) -> list[Element]:
-        """Return every child of that name."""
-        return children(self.element, name) if name in self._first else []
+    def fields(self, name: str) -> Iterable[Element]:
+        """Return every child of that name, one by one: a hostile document has a hundred thousand of them."""
+        if name in self._repeated and self.element is not None:
+            several: Iterable[Element] = self.element.iterchildren(f"{{*}}{name}")
+            return several
+        return (self._first[name],) if name in self._first else ()
 
-    def groups(self, name: str) -> list["Group"]:
-        """Return every child of that name as a group."""
-        return [Group(found) for found in self.fields(name)]
+    def count(self, name: str) -> int:
+        """Tell how many children of that name there are."""
+        return sum(1 for _ in self.fields(name))
+
+    def groups(self, name: str) -> "Iterator[Group]":
+        """Yield every child of that name as a group."""
+        return map(Group, self.fields(name))
 
 
 class IcsMessage(Group):
@@ -76,4 +89,4 @@ class IcsMessage(Group):
     @cached_property
     def items(self) -> list[Group]:
         """The goods items."""
-        return self.groups(ITEM)
+        return list(self.groups(ITEM))

@@ -20,6 +20,7 @@ from adapters.ens import EntrySummary
 from adapters.ens_check import check_message, messages_of
 from adapters.ens_group import IcsMessage
 from adapters.ens_reason import error_line, joined
+from adapters.ens_rules import LIMIT
 from adapters.profile import chosen
 from adapters.translator import Draft, Reading, messages
 from schemas.errors import Fault, TranslationError
@@ -88,6 +89,8 @@ def error_type(fault: Fault) -> str:
     code = fault.code.removeprefix("ens-")
     if code in _OF_FORM:
         return _OF_FORM[code]
+    if fault.detail.startswith(LIMIT):
+        return _TOO_MANY
     if _NEEDED.search(fault.detail):
         return _MISSING
     return _UNSUPPORTED if _FORBIDDEN.search(fault.detail) else _INCORRECT

@@ -18,6 +18,8 @@ from adapters.ens_structures import TRADERS
 MESSAGE = "message"
 # What a declaration may have of items, and an item of means of transport, and a declaration of seals.
 MAX_ITEMS, MAX_SEALS = 999, 9999
+# What the words of such a rule begin with.
+LIMIT = "at most"
 
 _SENDER = re.compile(r"[A-Z]{2}[^\n\r]{1,15}/[0-9]{10}")
 _SHIP = re.compile(r"[0-9]{7,8}")
@@ -63,7 +65,7 @@ def _is_numbered(items: list[Group]) -> bool:
 
 _SHIP_WORDS = "a ship is known by its IMO number (7 digits) or ENI (8 digits)"
 _TIN_WORDS = "the consignee's TIN is needed of an authorised operator (circumstance E)"
-_CONSIGNOR_WORDS = "the consignor is told once, of the whole or of the items"
+_CONSIGNOR_WORDS = "there is no consignor of an item beside that of the whole"
 
 _OF_THE_MESSAGE = (
     Rule(
@@ -78,12 +80,12 @@ _OF_THE_MESSAGE = (
         "item-numbers", MESSAGE, "the items are numbered 1, 2, 3 and so on, in this order",
         lambda d, e: not _is_numbered(d.items),
     ),
-    Rule("items-limit", MESSAGE, f"at most {MAX_ITEMS} goods items", lambda d, e: len(d.items) > MAX_ITEMS),
+    Rule("items-limit", MESSAGE, f"{LIMIT} {MAX_ITEMS} goods items", lambda d, e: len(d.items) > MAX_ITEMS),
     Rule("packages-needed", MESSAGE, "packages are needed", lambda d, e: not d.has_packages),
-    Rule("seals-limit", MESSAGE, f"at most {MAX_SEALS} seals", lambda d, e: len(e.groups("SEAID529")) > MAX_SEALS),
+    Rule("seals-limit", MESSAGE, f"{LIMIT} {MAX_SEALS} seals", lambda d, e: e.count("SEAID529") > MAX_SEALS),
     Rule(
         "itinerary-needed", MESSAGE, "two countries of the itinerary are needed at least",
-        lambda d, e: len(e.groups("ITI")) < 2,
+        lambda d, e: e.count("ITI") < 2,
     ),
 )  # fmt: skip
 _OF_TRANSPORT = (
@@ -122,7 +124,7 @@ _OF_TRANSPORT = (
     ),
     Rule("mode-known", "HEAHEA", "the transport mode is none of the list", lambda d, e: not d.mode.rec19),
     Rule(
-        "mode-zeros", "HEAHEA", "the transport mode has no leading zeros",
+        "mode-zeros", "HEAHEA", "the transport mode is written without leading zeros",
         lambda d, e: _zeros(e.value("TraModAtBorHEA76")),
     ),
     Rule(
@@ -153,15 +155,15 @@ _OF_TOTALS = (
     ),
     Rule("mass-total", "HEAHEA", "the total gross mass is no less than the items", lambda d, e: d.total_is_less),
     Rule(
-        "items-total-zeros", "HEAHEA", "the total number of items has no leading zeros",
+        "items-total-zeros", "HEAHEA", "the total number of items is written without leading zeros",
         lambda d, e: _zeros(e.value("TotNumOfIteHEA305")),
     ),
     Rule(
-        "packages-total-zeros", "HEAHEA", "the total number of packages has no leading zeros",
+        "packages-total-zeros", "HEAHEA", "the total number of packages is written without leading zeros",
         lambda d, e: _zeros(e.value("TotNumOfPacHEA306")),
     ),
     Rule(
-        "mass-total-sign", "HEAHEA", "the total gross mass has no sign",
+        "mass-total-sign", "HEAHEA", "the total gross mass is written without a sign",
         lambda d, e: _signed(e.value("TotGroMasHEA307")),
     ),
 )  # fmt: skip
@@ -203,8 +205,8 @@ _OF_ITEMS = (
         lambda d, e: not e.has("GooDesGDS23") and not e.has("COMCODGODITM"),
     ),
     Rule(
-        "means-limit", "GOOITEGDS", f"at most {MAX_ITEMS} means of transport in an item",
-        lambda d, e: len(e.groups("IDEMEATRAGI970")) > MAX_ITEMS,
+        "means-limit", "GOOITEGDS", f"{LIMIT} {MAX_ITEMS} means of transport in an item",
+        lambda d, e: e.count("IDEMEATRAGI970") > MAX_ITEMS,
     ),
     Rule(
         "mass-needed", "GOOITEGDS", "the item's gross mass or the total is needed, unless circumstance E",
@@ -267,11 +269,11 @@ _OF_ITEMS = (
         lambda d, e: d.header.has("TraChaMetOfPayHEA1"), at="MetOfPayGDI12",
     ),
     Rule(
-        "item-number-zeros", "GOOITEGDS", "the item number has no leading zeros",
+        "item-number-zeros", "GOOITEGDS", "the item number is written without leading zeros",
         lambda d, e: _zeros(e.value("IteNumGDS7")), at="IteNumGDS7",
     ),
     Rule(
-        "mass-sign", "GOOITEGDS", "the gross mass has no sign",
+        "mass-sign", "GOOITEGDS", "the gross mass is written without a sign",
         lambda d, e: _signed(e.value("GroMasGDS46")), at="GroMasGDS46",
     ),
 )  # fmt: skip
@@ -313,11 +315,11 @@ _OF_PARTS_OF_ITEMS = (
         lambda d, e: _is_none(e) and e.value("MarNumOfPacGSL21") not in d.counted_marks,
     ),
     Rule(
-        "packages-zeros", "PACGS2", "the number of packages has no leading zeros",
+        "packages-zeros", "PACGS2", "the number of packages is written without leading zeros",
         lambda d, e: _zeros(e.value("NumOfPacGS24")), at="NumOfPacGS24",
     ),
     Rule(
-        "pieces-zeros", "PACGS2", "the number of pieces has no leading zeros",
+        "pieces-zeros", "PACGS2", "the number of pieces is written without leading zeros",
         lambda d, e: _zeros(e.value("NumOfPieGS25")), at="NumOfPieGS25",
     ),
 )  # fmt: skip
@@ -326,7 +328,7 @@ _OF_MASSES = tuple(
     Rule(name, of, words, broken, at=at)
     for of, at in (("HEAHEA", "TotGroMasHEA307"), ("GOOITEGDS", "GroMasGDS46"))
     for name, words, broken in (
-        ("mass-zeros", "a mass has no leading zeros", lambda d, e, at=at: _zeros(e.value(at))),
+        ("mass-zeros", "a mass is written without leading zeros", lambda d, e, at=at: _zeros(e.value(at))),
         ("mass-digits", "a mass has at most eleven digits", lambda d, e, at=at: _digits(e.value(at)) > 11),
         ("mass-decimals", "a mass has at most three decimals", lambda d, e, at=at: _decimals(e.value(at)) > 3),
         ("mass-point", "a mass has digits on both sides of its point", lambda d, e, at=at: _is_bare(e.value(at))),

@@ -12,6 +12,7 @@ from tests.entry_summaries import (
     BRITISH,
     CARRIER,
     CONSIGNEE_OF_ITEM,
+    CONSIGNOR,
     CONSIGNOR_OF_ITEM,
     DECLARANT,
     FLIGHT,
@@ -26,6 +27,7 @@ from tests.entry_summaries import (
     PACKED,
     ROAD,
     SEA,
+    SEAL,
     SHIP,
     TO_ORDER,
     changed,
@@ -38,10 +40,8 @@ NEW_PACKAGES = f"<PACGS2>{PACKED}{MARKS}</PACGS2>\n"
 SECOND_ITEM = ("</GOOITEGDS>", f"</GOOITEGDS><GOOITEGDS>{NEW.partition('<GOOITEGDS>')[2].partition('</GOOITEGDS>')[0]}"
                "</GOOITEGDS>")  # fmt: skip
 NO_TOTALS = [("<TotNumOfIteHEA305>1</TotNumOfIteHEA305>\n", ""), ("<TotGroMasHEA307>120.5</TotGroMasHEA307>\n", "")]
-CONSIGNOR = ("<TRACONCE1>", "<TRACONCO1><TINCO159>GB1</TINCO159></TRACONCO1><TRACONCE1>")
 MEANS_OF_ITEM = NO_MEANS[0].strip()
 ONE_COUNTRY = ("<ITI><CouOfRouCodITI1>KR</CouOfRouCodITI1></ITI>\n", "")
-SEAL = "<SEAID529><SeaIdSEAID530>S-1</SeaIdSEAID530></SEAID529>"
 
 
 def many(times: int) -> tuple[str, str]:

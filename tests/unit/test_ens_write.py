@@ -21,6 +21,8 @@ from schemas.errors import TranslationError
 from tests.entry_summaries import (
     AMENDED,
     BRITISH,
+    CONSIGNOR,
+    CONSIGNOR_OF_ITEM,
     DECLARANT,
     ENS,
     ERRORS,
@@ -30,6 +32,7 @@ from tests.entry_summaries import (
     ORIGIN,
     REFERENCE,
     SEA,
+    SEAL,
     answer,
     changed,
     moment,
@@ -196,6 +199,22 @@ def test_a_missing_or_a_superfluous_element_says_so_by_its_error_type() -> None:
     assert {line[:7] for line in nameless.data.decision.reason.splitlines()} == {
         "13 8225", "13 8226", "13 8227", "13 8228", "13 8229",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("edits", "line"),
+    [
+        ([(SEAL, SEAL * 10_000)], "35 8617 /CC315A"),
+        ([CONSIGNOR, CONSIGNOR_OF_ITEM], "15 8119 /CC315A/TRACONCO1"),
+        ([("<PACGS2>", "<!--"), ("</PACGS2>", "-->")], "13 8688 /CC315A"),
+        ([("<TraModAtBorHEA76>2<", "<TraModAtBorHEA76>02<")], "12 8690 /CC315A/HEAHEA"),
+    ],
+)
+def test_the_error_type_says_whether_there_is_too_much_too_little_or_something_else(
+    edits: list[tuple[str, str]], line: str
+) -> None:
+    (message,) = rejections(changed(*edits))
+    assert line in message.data.decision.reason.splitlines()
 
 
 def test_an_amendment_is_rejected_as_one_with_its_own_moment() -> None:
