@@ -6,7 +6,7 @@ names no movement, or two, is left with a fault.
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from adapters.document import (
@@ -40,6 +40,7 @@ MAX_DECISIONS = 99
 MAX_REASON = 8192
 # What a movement is known by that names no reference of its own; an MRN is then that of another declaration.
 _SUBJECTS: tuple[Scheme, ...] = ("ucr", "transport-document", "container", "mrn", "other")
+_DAY_CHARACTERS = len("2026-03-01")
 # MRN of NCTS: year, country, thirteen characters, check digit (UCC DA annex B, data element 12 01 000 000).
 _MRN = re.compile(r"[0-9]{2}[A-Z]{2}[A-Z0-9]{13}[0-9]", re.ASCII)
 _HEADER = ("messageSender", "messageRecipient", "preparationDateAndTime", "messageIdentification", "messageType")
@@ -175,10 +176,13 @@ class MessageReader:
         told = text(field)
         if told is None:
             return None
-        found = read_time(told, self.origin.zone)
+        # Of date-times the schema says that UTC is implied (DateTimeType); a day alone begins where the adapter is.
+        is_day = len(told) <= _DAY_CHARACTERS
+        found = read_time(told, self.origin.zone if is_day else UTC)
         if found is None:
             self.findings.warn_at("time", field, "is no date or time, and is left out")
-        return found
+            return None
+        return found[0], found[1] and is_day
 
     def _authority(self) -> str | None:
         author = text(self.root, *self.kind.author.split("/")) if self.kind.author else None

@@ -11,7 +11,7 @@ in the form in which `ncts_read` leaves them there; whatever else the reason say
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -203,7 +203,8 @@ class _Writer:
         elif part.source.startswith("code:"):
             value = self._code(part.source.removeprefix("code:"))
         elif part.source == "occurred":
-            value = _local(self.body.occurred)[: 10 if part.form == "date" else None]
+            day = self.body.occurred.date().isoformat()
+            value = day if part.form == "date" else _utc(self.body.occurred)
         elif part.source in ("said", "text"):
             value = self.said.get(part.name) or (self._text() if part.source == "text" else None)
         else:
@@ -378,7 +379,7 @@ _SIMPLE: dict[str, Callable[[_Writer], str | None]] = {
     "name": lambda writer: writer.name,
     "sender": _sender,
     "recipient": lambda writer: writer._recipient(),
-    "prepared": lambda writer: _local(writer.message.time),
+    "prepared": lambda writer: _utc(writer.message.time),
     "identification": _identification,
     "correlation": lambda writer: _one_line(writer.message.correlationid or "") or None,
     "mrn": lambda writer: writer._identifier("mrn", "mrn"),
@@ -406,9 +407,9 @@ def _parts_of(parts: tuple[Part, ...], group: str) -> tuple[Part, ...]:
     return ()
 
 
-def _local(moment: datetime) -> str:
-    """Return a time as NCTS has it: that of the clock on the wall, in whole seconds, without its offset."""
-    return moment.replace(tzinfo=None, microsecond=0).isoformat()
+def _utc(moment: datetime) -> str:
+    """Return a time as NCTS has it: in UTC, which goes without saying (DateTimeType), in whole seconds."""
+    return moment.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()
 
 
 def _one_line(told: str) -> str:

@@ -134,11 +134,13 @@ def test_goods_place_transport_parties_and_documents_are_carried() -> None:
     ]  # fmt: skip
 
 
-def test_times_without_a_zone_are_read_in_the_adapters_and_say_so() -> None:
+def test_times_without_a_zone_are_those_of_utc_as_the_schema_says() -> None:
     message = read_one(DECLARATION)
-    assert (message.time.isoformat(), message.data.zone_assumed) == ("2026-03-01T09:15:00+01:00", True)
-    zoned = read_one(changed(DECLARATION, ("2026-03-01T09:15:00", "2026-03-01T09:15:00Z")))
-    assert (zoned.time.isoformat(), zoned.data.zone_assumed) == ("2026-03-01T09:15:00+00:00", None)
+    assert (message.time.isoformat(), message.data.zone_assumed) == ("2026-03-01T09:15:00+00:00", None)
+    zoned = read_one(changed(DECLARATION, ("2026-03-01T09:15:00", "2026-03-01T09:15:00+01:00")))
+    assert (zoned.time.isoformat(), zoned.data.zone_assumed) == ("2026-03-01T09:15:00+01:00", None)
+    day = read_one(changed(DECLARATION, ("2026-03-01T09:15:00", "2026-03-01")))
+    assert (day.time.isoformat(), day.data.zone_assumed) == ("2026-03-01T00:00:00+01:00", True)
 
 
 def test_the_name_space_may_be_wrong_or_missing_and_is_warned_of() -> None:
