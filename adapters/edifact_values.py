@@ -27,6 +27,8 @@ from schemas.codes import (
 from schemas.shipment import Means, Party, Place, Scheme, Transport
 
 FAMILY = "edifact"
+# Code list responsible agency (3055): none, or UN/ECE. Another agency's code means what that agency says.
+UNITED_NATIONS = ("", "6")
 # The limits of the canonical fields.
 MAX_TEXT = 512
 MAX_COUNT = 10**9
