@@ -10,6 +10,7 @@ from adapters.edifact_cusdec import Declarations
 from adapters.edifact_cusres import Responses
 from adapters.edifact_movement import Conveyances, Gates, Orders, Reports
 from adapters.edifact_persons import Bookings, PassengerLists
+from adapters.edifact_status import Statuses
 from adapters.translator import Translator
 
 TRANSLATORS: tuple[Translator, ...] = (
@@ -21,6 +22,7 @@ TRANSLATORS: tuple[Translator, ...] = (
     Orders(),
     Reports(),
     Gates(),
+    Statuses(),
     PassengerLists(),
     Bookings(),
     ApplicationErrors(),

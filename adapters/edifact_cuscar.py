@@ -54,7 +54,9 @@ class _Report:
         self.parties = parties_of(parties[:MAX_HEAD], context)
         heads = [*root.all("RFF"), *(one.segments[0] for one in root.children("RFF"))]
         naming = context.table("reference")
-        self.references = [one for one in heads if naming.get(one.get(1).upper()) in _NAMING][:MAX_HEAD]
+        under = [one for one in heads if naming.get(one.get(1).upper()) in _NAMING]
+        # Of several nobody can tell which it is.
+        self.references = under if len(under) == 1 else []
         # Where the report itself is, and the qualifiers by which a consignment can tell it better.
         self.place: Place | None = None
         self.better: list[str] = []

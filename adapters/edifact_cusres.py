@@ -17,6 +17,7 @@ from adapters.edifact_reader import Interchanges, draft, references, structure
 from adapters.edifact_structure import Group, Matcher
 from adapters.edifact_syntax import Segment
 from adapters.edifact_values import (
+    UNITED_NATIONS,
     Context,
     add_document,
     add_equipment,
@@ -35,8 +36,6 @@ from schemas.shipment import Decision
 
 # What a canonical reason holds.
 _MAX_REASON = 8192
-# Code list responsible agency (3055): none, or UN/ECE.
-_UNITED_NATIONS = ("", "6")
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,63}")
 # What keeps goods where they are; a release beside one of these is none.
 _RESTRICTING = frozenset(
@@ -159,8 +158,8 @@ def _verdicts(group: Group, context: Context) -> list[_Verdict]:
         at = 2 if one.tag == "GEI" else 1
         code, agency, text = one.get(at).lstrip("0"), one.get(at, 2).upper(), one.get(at, 3)
         # A code of another agency's list (3055) than the United Nations' means what that agency says.
-        known = table.get(code if agency in _UNITED_NATIONS else f"{agency}-{code}")
-        if known is None and agency not in _UNITED_NATIONS and code != "ZZZ":
+        known = table.get(code if agency in UNITED_NATIONS else f"{agency}-{code}")
+        if known is None and agency not in UNITED_NATIONS and code != "ZZZ":
             detail = "a code of another agency's list (3055), of which the profile says nothing; it decides nothing"
             context.findings.warn("national-code", one.place, detail)
         if code == "ZZZ" and event is not None:

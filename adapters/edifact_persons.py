@@ -129,12 +129,16 @@ def _each(
         context.findings.fault("no-conveyance", context.heading.place, detail)
         return
     parties, documents = persons.parties(), persons.documents()
+    told: set[str] = set()
     for call in calls:
+        # The list is of who left and who comes; further stops say nothing of who is on board.
+        first = call.event not in told
+        told.add(call.event)
         found = draft(
             "withdrawn" if cancelled else call.event, identifiers, call.when, None, context,
             classifier=call.classifier if call.classifier != "actual" else None, place=call.where, transport=transport,
             goods=[Goods(description=name, packages=count) for name, count in sorted(counts.items())],
-            parties=parties, documents=documents,
+            parties=parties if first else None, documents=documents if first else None,
         )  # fmt: skip
         if found is not None:
             yield found
@@ -155,6 +159,7 @@ def _calls(head: list[Segment], context: Context) -> Iterator[_Call]:
     table = context.table("conveyance")
     # 3227: last port before the border, next port, port of first arrival.
     events = {"125": "departed", "5": "departed", "87": "arrived", "60": "arrived"}
+    general: list[Moment | None] = []
     for index, one in enumerate(head):
         event = events.get(one.get(1)) if one.tag == "LOC" else None
         if event is None:
@@ -168,7 +173,11 @@ def _calls(head: list[Segment], context: Context) -> Iterator[_Call]:
             if meaning and when is not None:
                 found = _Call(event, meaning[1], _airport(one, context), when)
                 break
-        yield found or _Call(event, "planned", _airport(one, context), first_moment(head, ("189", "232"), context))
+        if found is None:
+            # Gone through once, however many stops have no time of their own.
+            general = general or [first_moment(head, ("189", "232"), context)]
+            found = _Call(event, "planned", _airport(one, context), general[0])
+        yield found
 
 
 def _airport(segment: Segment, context: Context) -> Place | None:

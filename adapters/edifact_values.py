@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import Any
 
 from adapters.document import Findings, Identifiers, Origin, read_time
@@ -26,6 +27,8 @@ from schemas.codes import (
 from schemas.shipment import Means, Party, Place, Scheme, Transport
 
 FAMILY = "edifact"
+# Code list responsible agency (3055): none, or UN/ECE. Another agency's code means what that agency says.
+UNITED_NATIONS = ("", "6")
 # The limits of the canonical fields.
 MAX_TEXT = 512
 MAX_COUNT = 10**9
@@ -93,7 +96,7 @@ def moment(segment: Segment | None, context: Context, beside: Iterable[Segment] 
         return None
     value, code = segment.get(1, 1), segment.get(1, 2)
     if code in _DAYS:
-        for one in beside:
+        for one in islice(beside, _MAX_BESIDE):
             if one.tag == "DTM" and one.get(1) == segment.get(1) and (whole := _DAYS[code].get(one.get(1, 2))):
                 value, code = value + one.get(1, 1), whole
                 break
@@ -119,6 +122,8 @@ _BY_FORMAT = {
 }  # fmt: skip
 # Of these a begin and an end, without a zone.
 _PERIODS = frozenset({"713", "717", "718", "719"})
+# Among so many dates the time of day is looked for: segment tables let fewer stand together.
+_MAX_BESIDE = 99
 # Formats of a day alone, and what they are with a time of day (401 HHMM, 402 HHMMSS) behind it.
 _DAYS = {"101": {"401": "201", "402": "202"}, "102": {"401": "203", "402": "204"}}
 _NO_DAY = frozenset({"610", "602", "609", "601", "616", "615", "107", "108", "109", "401", "402", "404"})

@@ -1,5 +1,7 @@
 """EDIFACT messages in and out: what customs and border police must be able to rely on."""
 
+import contextlib
+import time
 import tracemalloc
 import warnings as python_warnings
 from collections.abc import Iterator
@@ -512,6 +514,37 @@ def test_a_manifest_of_any_length_streams_in_the_memory_of_one_consignment() -> 
         tracemalloc.stop()
         assert count == consignments
     assert peaks[1] < peaks[0] * 1.2 + 200_000
+
+
+@pytest.mark.parametrize("unit", ["CNI+1+A'", "CNI+1'"])
+def test_a_report_denser_than_any_cargo_is_refused_before_it_costs_a_hundred_times_its_length(unit: str) -> None:
+    text = "UNB+UNOA:2+A+B+260101:0000+1'UNH+1+CUSCAR:D:95B:UN'BGM+785+1+9'RFF+ED:26KRABC'"
+    text += unit * (50_000 // len(unit))
+    tracemalloc.start()
+    codes = {code for code, _ in refusal(text, "edifact-cuscar")}
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert codes == {"too-many-messages"}
+    assert peak < 64 * len(text) + 8_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "unit"),
+    [
+        ("edifact-cusdec", "UNH+1+CUSDEC:D:95B:UN'BGM+929+1+9'", "DTM+137:99999999:102'"),
+        ("edifact-cusrep", "UNH+1+CUSREP:D:95B:UN'BGM+98+1+9'", "DTM+132:99999999:102'"),
+        ("edifact-paxlst", "UNH+1+PAXLST:D:05B:UN'BGM+745'TDT+20+KL1'", "LOC+87+AMS'"),
+    ],
+)
+def test_a_head_of_thousands_of_dates_or_stops_is_gone_through_once(name: str, head: str, unit: str) -> None:
+    def took(length: int) -> float:
+        began = time.process_time()
+        with contextlib.suppress(TranslationError):
+            read(head + unit * (length // len(unit)), name)
+        return time.process_time() - began
+
+    took(2_000)
+    assert took(60_000) < 12 * took(12_000) + 0.1
 
 
 def test_a_stream_yields_what_it_has_before_the_end_comes() -> None:

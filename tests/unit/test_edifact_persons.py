@@ -105,6 +105,14 @@ def test_a_list_of_more_persons_than_a_message_holds_says_so_and_names_none_of_t
     assert len(first.to_bytes()) < 1024 * 1024
 
 
+def test_persons_are_told_once_of_the_departure_and_once_of_the_arrival_however_many_stops_there_are() -> None:
+    stops = "".join(f"LOC+87+IC{letter}'\nDTM+232:2603021555:201'\n" for letter in string.ascii_uppercase)
+    found = read(PASSENGERS.replace("NAD+FL", stops + "NAD+FL"), "edifact-paxlst", ALL_CARRIED)
+    assert len(found) == 28
+    assert [one.type for one in found if one.data.parties] == ["shipment.departed", "shipment.arrived"]
+    assert [one.type for one in found if one.data.documents] == ["shipment.departed", "shipment.arrived"]
+
+
 @pytest.mark.parametrize("wrong", ['names = "yes"', "names = true", 'documents = "Carried"'])
 def test_a_switch_has_two_positions_and_a_slip_stops_the_start(tmp_path: Path, wrong: str) -> None:
     (tmp_path / "profile.toml").write_text('title = "x"\nversion = "1"\nextends = "neutral"\n')
