@@ -251,6 +251,8 @@ def test_an_events_offset_is_that_of_its_place() -> None:
         (SSCC, "https://id.gs1.org/00/088012340000000178", "sscc", "088012340000000178"),
         ("urn:epc:id:sgtin:0614141.112345.400", "https://shop.example/x/01/10614141123459/21/400?a=1", "sgtin",
          "(01)10614141123459(21)400"),
+        ("urn:epc:id:sgtin:0614141.112345.lot", "https://id.gs1.org/gtin/10614141123459/ser/lot", "sgtin",
+         "(01)10614141123459(21)lot"),
         ("urn:epc:id:gsin:0614141.123456789", "https://id.gs1.org/402/06141411234567890", "gsin", "06141411234567890"),
         ("urn:epc:id:ginc:0614141.xyz47%2F11", "https://id.gs1.org/401/0614141xyz47%2F11", "ginc", "0614141xyz47/11"),
         ("urn:epc:id:grai:0614141.12345.400", "https://id.gs1.org/8003/00614141123452400", "grai", "00614141123452400"),
