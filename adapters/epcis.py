@@ -130,7 +130,7 @@ class EpcisJson(_Epcis):
             return 0.95
         if b'"eventTime"' in content and any(name in content for name in _BARE):
             return 0.9
-        return 0.6 if b'"eventType"' in content and _PARAMETERS.search(content) else 0.0
+        return 0.6 if b'"eventType"' in content and _PARAMETERS.search(content[:_HEAD_BYTES]) else 0.0
 
     def _whole(self, content: bytes, findings: Findings) -> Iterator[Node] | None:
         return whole_events(content, findings)

@@ -25,6 +25,7 @@ from schemas.shipment import Decision, Equipment, Goods, Party, Place, Transport
 from schemas.shipment import Document as Paper
 
 _SIGN = re.compile(rb"onerecord\.iata\.org/(?:ns/)?(?:cargo|api|Event)|\"cargo:LogisticsEvent\"|\"api:Notification\"")
+_STARTS = (b"onerecord.iata.org/", b'"cargo:LogisticsEvent"', b'"api:Notification"')
 # The last is what all of the vocabularies before 2023 stand under.
 _VOCABULARIES = {
     "cargo": "https://onerecord.iata.org/ns/cargo#",
@@ -58,7 +59,9 @@ class OneRecord:
         """By ONE Record's name spaces, or its two types under their usual prefixes."""
         if not looks_like_json(document):
             return 0.0
-        return 0.9 if _SIGN.search(document.content) is not None else 0.0
+        # A look for each is ten times as fast as one for all, and most documents have none.
+        signed = any(start in document.content for start in _STARTS)
+        return 0.9 if signed and _SIGN.search(document.content) is not None else 0.0
 
     def read(self, document: Document, origin: Origin) -> Reading:
         """Read every event and notification; what is neither tells nothing that happened, and is refused."""
