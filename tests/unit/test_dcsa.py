@@ -283,6 +283,12 @@ def test_an_event_taken_back_is_told_as_such_and_never_as_one_that_happened() ->
         TNT.write(after)
 
 
+@pytest.mark.parametrize(("id_", "kept"), [("e-1", "e-1"), ("a\nb", None), ("\x00x", None), ("x" * 257, None)])
+def test_an_events_id_correlates_where_an_envelope_can_hold_it(id_: str, kept: str | None) -> None:
+    (message,) = read(boxed("LOAD", eventID=id_))
+    assert message.correlationid == kept
+
+
 def test_an_operator_is_a_carriers_code_or_left_out_and_goes_out_as_it_came() -> None:
     for stated, told in (
         ("MSC", "MSC"),
