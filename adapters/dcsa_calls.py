@@ -10,10 +10,12 @@ from adapters.dcsa_events import INBOUND, settle
 from adapters.dcsa_values import CALL, FAMILY, MAX_EVENTS, VISIT, References, last_resort, place, transport
 from adapters.document import Findings, Origin
 from adapters.json_document import Node, moment
+from adapters.observed import RETRACTED, SKIP
 from adapters.translator import Draft, Reading
 from schemas import Shipment
 from schemas.base import present
 from schemas.errors import Fault, TranslationError
+from schemas.shipment import Document as Paper
 from schemas.shipment import Means, Transport
 
 # A call with one of these will not take place (portcallstatuscodes, OVS 3.0).
@@ -51,13 +53,25 @@ def _scheduled(vessel: Node, call: Node, stamp: Node, origin: Origin, skipped: s
     if word is None:
         stamp.fault("event-type", "eventTypeCode", "ARRI or DEPA")
     where = place(call.node("location"))
-    if (call.text("statusCode") or "") in _CANCELLED:
-        call.warn("call-cancelled", "statusCode", "the vessel does not call there; not carried as a call")
-        skipped.add("calls that do not take place")
-        return None
     references = References(origin.profile, call)
     moved = _by_sea(transport(call, references, origin.profile, inbound=word in INBOUND), vessel)
+    status = call.text("statusCode") or ""
+    if status in _CANCELLED:
+        call.warn("call-cancelled", "statusCode", "the vessel does not call there; told as a call that is off")
+        word = _called_off(word, f"{code} {status}", references, origin, skipped)
+        if word is None:
+            return None
     return _draft(stamp, "eventClassifierCode", word, found, where, moved, references, origin)
+
+
+def _called_off(word: Any, what: str, references: References, origin: Origin, skipped: set[str]) -> Any:
+    """Return the word for a call that does not take place: what was planned before is known by the same references."""
+    off = origin.profile.table(FAMILY, "event_type").get("cancelled")
+    if word is None or not off or off == SKIP:
+        skipped.add("calls that do not take place")
+        return None
+    references.papers.append(Paper(type=RETRACTED, id=what))
+    return off
 
 
 def _by_sea(moved: Transport | None, vessel: Node) -> Transport:
@@ -126,11 +140,11 @@ def _called(event: Node, origin: Origin, skipped: set[str]) -> Draft | None:
         skipped.add(told)
         return None
     port, terminal = event.node("portCall"), event.node("terminalCall")
+    cancelled = False
     if any(one is not None and one.value.get(flag) is True for one, flag in (
         (port, "isOmitted"), (terminal, "isOmitted"), (service, "isCanceled"), (service, "isDeclined"))):  # fmt: skip
-        event.warn("call-cancelled", "portCallService", "the call or the service does not take place; not carried")
-        skipped.add("calls that do not take place")
-        return None
+        event.warn("call-cancelled", "portCallService", "the call or the service does not take place; told as one off")
+        cancelled = True
     references = References(origin.profile, event)
     moved = transport(terminal, references, origin.profile, inbound=word in INBOUND)
     for type_, node, name in ((CALL, terminal, "terminalCallReference"), (VISIT, port, "portVisitReference")):
@@ -138,6 +152,10 @@ def _called(event: Node, origin: Origin, skipped: set[str]) -> Draft | None:
         if reference:
             references.note(type_, reference)
     vessel = event.node("vessel")
+    if cancelled:
+        word = _called_off(word, f"{code} cancelled", references, origin, skipped)
+        if word is None:
+            return None
     by_sea = _by_sea(moved, vessel) if vessel else (moved or Transport(mode="1"))
     where = place(service.node("serviceLocation"), port)
     return _draft(

@@ -163,7 +163,7 @@ def _draft(node: Node, origin: Origin, notes: Notes) -> Draft | None:
         ),
     )
     id_ = node.text("eventID")
-    attributes = {"correlationid": id_} if id_ and len(id_) <= _MAX_ID else {}
+    attributes = {"correlationid": id_} if id_ and len(id_) <= _MAX_ID and id_.isprintable() else {}
     return Draft(f"shipment.{word}", references.subject() or kind, (created or found)[0], body, attributes)
 
 

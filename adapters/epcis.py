@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 
 from adapters.document import Document, Findings, Origin
 from adapters.epcis_event import draft_of
-from adapters.epcis_stream import DOCUMENTS, ENVELOPE, EVENTS, QUERIES, ROOTS, Source, json_events, xml_events
+from adapters.epcis_json import json_events, whole_events
+from adapters.epcis_stream import DOCUMENTS, ENVELOPE, EVENTS, QUERIES, ROOTS, Source
 from adapters.epcis_write import write_event
+from adapters.epcis_xml import xml_events
 from adapters.json_document import Node, looks_like_json
 from adapters.observed import Notes
 from adapters.profile import NEUTRAL, Profile
@@ -45,9 +47,12 @@ class _Epcis:
             TranslationError: at the end, or as soon as nothing more can be read, with every fault so far.
         """
         findings = Findings() if findings is None else findings
+        yield from self._drafts(self._events(source, findings), origin, findings)
+
+    def _drafts(self, nodes: Iterator[Node], origin: Origin, findings: Findings) -> Iterator[Draft]:
         notes = Notes()
         seen = made = 0
-        for node in self._events(source, findings):
+        for node in nodes:
             seen += 1
             draft = draft_of(node, origin, notes)
             if draft is not None:
@@ -65,8 +70,13 @@ class _Epcis:
     def read(self, document: Document, origin: Origin) -> Reading:
         """Read every event that there is a word for; all of them or none."""
         findings = Findings()
-        drafts = tuple(self.stream([document.content], origin, findings))
+        nodes = self._whole(document.content, findings) or self._events([document.content], findings)
+        drafts = tuple(self._drafts(nodes, origin, findings))
         return Reading(drafts, tuple(findings.warnings))
+
+    def _whole(self, content: bytes, findings: Findings) -> Iterator[Node] | None:
+        """Return the events of a short document, if it can be taken at once."""
+        return None
 
 
 class EpcisXml(_Epcis):
@@ -120,7 +130,10 @@ class EpcisJson(_Epcis):
             return 0.95
         if b'"eventTime"' in content and any(name in content for name in _BARE):
             return 0.9
-        return 0.6 if b'"eventType"' in content and _PARAMETERS.search(content) else 0.0
+        return 0.6 if b'"eventType"' in content and _PARAMETERS.search(content[:_HEAD_BYTES]) else 0.0
+
+    def _whole(self, content: bytes, findings: Findings) -> Iterator[Node] | None:
+        return whole_events(content, findings)
 
     def write(self, message: Message, profile: Profile = NEUTRAL) -> bytes:
         """Write an ObjectEvent."""

@@ -127,6 +127,12 @@ _LINKS: dict[str, tuple[str, re.Pattern[str]]] = {
     "8017": ("gsrnp", re.compile(r"[0-9]{18}")),
     "8018": ("gsrn", re.compile(r"[0-9]{18}")),
 }
+# The same in letters, as the first versions of Digital Link allowed (1.1, 4.2).
+_NAMES = {
+    "sscc": "00", "gtin": "01", "lot": "10", "ser": "21", "gdti": "253", "glnx": "254", "gcn": "255", "ginc": "401",
+    "gsin": "402", "gln": "414", "party": "417", "grai": "8003", "giai": "8004", "itip": "8006", "cpid": "8010",
+    "cpsn": "8011", "gsrnp": "8017", "gsrn": "8018",
+}  # fmt: skip
 _QUALIFIERS = {"21": "sgtin", "10": "lgtin", "235": "upui"}
 
 
@@ -141,11 +147,10 @@ def _from_link(text: str) -> Key | None:
     if "%" in text:
         parts = [unquote(part) for part in parts]
     for place in range(len(parts) - 1):
-        kind, form = _LINKS.get(parts[place], ("", None))
+        kind, form = _LINKS.get(_NAMES.get(parts[place], parts[place]), ("", None))
         if form is not None and form.fullmatch(parts[place + 1]):
-            return _linked(
-                kind, parts[place + 1], dict(zip(parts[place + 2 :: 2], parts[place + 3 :: 2], strict=False))
-            )
+            names = (_NAMES.get(name, name) for name in parts[place + 2 :: 2])
+            return _linked(kind, parts[place + 1], dict(zip(names, parts[place + 3 :: 2], strict=False)))
     return None
 
 

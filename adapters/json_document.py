@@ -83,9 +83,9 @@ class Node:
 
 def clean(value: str) -> str:
     """Return a text without outer blanks and halves of characters, cut to the canonical length."""
+    if len(value) <= MAX_TEXT and value.isascii():
+        return value.strip()
     whole = value[: MAX_TEXT * 2].strip()[:MAX_TEXT].rstrip()
-    if whole.isascii():
-        return whole
     return whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

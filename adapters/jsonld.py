@@ -41,7 +41,8 @@ class Node:
         """Return the first text of the first of these fields that has one: on one line, cut to `limit`."""
         for name in names:
             for said in self.texts(name):
-                found = " ".join(_NO_TEXT.sub("", said).split())[:limit].strip()
+                text = said if said.isprintable() else _NO_TEXT.sub("", said)
+                found = " ".join(text.split())[:limit].strip()
                 if found:
                     return found
         return None
@@ -57,10 +58,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """Prefixes and terms in force; `vocabulary` is what a bare name belongs to."""
+    """Prefixes and terms in force; `vocabulary` is what a bare name belongs to, `aliases` are names of keywords."""
 
     terms: dict[str, str]
     vocabulary: str | None
+    aliases: dict[str, str] = field(default_factory=dict)
 
 
 # Elements of the code lists have the list's name before them: `…/coreCodeLists#StatusCode_DEP`.
@@ -118,7 +120,7 @@ class Graph:
     def _object(self, value: dict[str, Any], context: _Context, place: str) -> Iterator["Node | str"]:
         if "@context" in value:
             context = self._context(value["@context"], context)
-        named = {self._keyword(name, context): name for name in value}
+        named = {context.aliases.get(name, name): name for name in value}
         for keyword in ("@value", "@list", "@set"):
             if keyword in named:
                 yield from self._read(value[named[keyword]], context, place)
@@ -129,8 +131,8 @@ class Graph:
             if isinstance(one, str) and local(one) not in node.types:
                 node.types.append(local(one))
         for name, inner in value.items():
-            keyword = self._keyword(name, context)
-            below = f"{place}/{_NO_TEXT.sub('', name)[:80]}"
+            keyword = context.aliases.get(name, name)
+            below = f"{place}/{name if name.isprintable() else _NO_TEXT.sub('', name)}"[: len(place) + 81]
             if keyword in ("@graph", "@included"):
                 for _ in self._read(inner, context, below):
                     pass
@@ -169,13 +171,7 @@ class Graph:
                         vocabulary = target
                     elif isinstance(target, str):
                         terms[term] = target
-        return _Context(terms, vocabulary)
-
-    @staticmethod
-    def _keyword(name: str, context: _Context) -> str:
-        """A keyword under its own name, also where the context calls it otherwise."""
-        meaning = context.terms.get(name, "")
-        return meaning if meaning.startswith("@") else name
+        return _Context(terms, vocabulary, {term: meaning for term, meaning in terms.items() if meaning[:1] == "@"})
 
     def _iri(self, name: str, context: _Context) -> str:
         """Expand a compact IRI or a term; a chain of prefixes no further than once."""

@@ -12,15 +12,16 @@ from adapters.json_document import Node
 from schemas import Shipment
 from schemas.errors import Fault
 
-# A step of the Core Business Vocabulary, and an event of DCSA, for which `shipment:1` has no word of its own.
-STEP, DCSA_EVENT = "biz-step", "dcsa-event"
-# What was reported before and did not happen so, by its own sender.
+# A step of the Core Business Vocabulary, an event of DCSA, a status or notification of IATA, for which `shipment:1` has
+# no word of its own.
+STEP, DCSA_EVENT, IATA_STATUS = "biz-step", "dcsa-event", "iata-status"
+# What was reported or planned before and did not or will not happen so, by its own sender.
 ERRONEOUS, RETRACTED = "declared-erroneous", "retracted"
 # What stands for the step of an event that has none.
 NO_STEP = "none"
 # A profile's word for events that it does not carry.
 SKIP = "skip"
-_TYPES = frozenset({STEP, DCSA_EVENT, ERRONEOUS, RETRACTED})
+_TYPES = frozenset({STEP, DCSA_EVENT, IATA_STATUS, ERRONEOUS, RETRACTED})
 
 
 def own_word(body: Shipment, *types: str) -> str | None:

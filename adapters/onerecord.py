@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.document import Document, Findings, Identifiers, Origin, read_time
 from adapters.jsonld import Graph, Node, local
+from adapters.observed import IATA_STATUS
 from adapters.profile import NEUTRAL, Profile
 from adapters.records import has_byte_order_mark, json_of, looks_like_json
 from adapters.translator import Draft, Reading, Translator
@@ -24,6 +25,7 @@ from schemas.shipment import Decision, Equipment, Goods, Party, Place, Transport
 from schemas.shipment import Document as Paper
 
 _SIGN = re.compile(rb"onerecord\.iata\.org/(?:ns/)?(?:cargo|api|Event)|\"cargo:LogisticsEvent\"|\"api:Notification\"")
+_STARTS = (b"onerecord.iata.org/", b'"cargo:LogisticsEvent"', b'"api:Notification"')
 # The last is what all of the vocabularies before 2023 stand under.
 _VOCABULARIES = {
     "cargo": "https://onerecord.iata.org/ns/cargo#",
@@ -57,7 +59,9 @@ class OneRecord:
         """By ONE Record's name spaces, or its two types under their usual prefixes."""
         if not looks_like_json(document):
             return 0.0
-        return 0.9 if _SIGN.search(document.content) is not None else 0.0
+        # A look for each is ten times as fast as one for all, and most documents have none.
+        signed = any(start in document.content for start in _STARTS)
+        return 0.9 if signed and _SIGN.search(document.content) is not None else 0.0
 
     def read(self, document: Document, origin: Origin) -> Reading:
         """Read every event and notification; what is neither tells nothing that happened, and is refused."""
@@ -131,6 +135,7 @@ def _event(event: Node, holders: dict[int, list[Node]], origin: Origin, findings
         by = reporter.name or reporter.id if reporter is not None else None
         reason = f"{said}; reported by {by}" if by else said
         fields["decision"] = Decision(authority=authority, outcome=kind.partition(".")[2], reason=reason)
+    _tell_own(kind, code.upper(), fields)
     data = Shipment(
         **present(
             identifiers=identifiers.as_list(),
@@ -145,6 +150,12 @@ def _event(event: Node, holders: dict[int, list[Node]], origin: Origin, findings
     )
     subject = identifiers.first("transport-document", "ucr", "other", "equipment") or identifiers.as_list()[0].value
     return Draft(kind, subject, told, data)
+
+
+def _tell_own(kind: str, code: str, fields: dict[str, Any]) -> None:
+    """Have IATA's own code go along where ours says no more than that something about the shipment has changed."""
+    if kind == "shipment.amended":
+        fields["documents"] = [*fields.get("documents", ()), Paper(type=IATA_STATUS, id=code)]
 
 
 def _notification(note: Node, origin: Origin, findings: Findings) -> Draft | None:
@@ -169,10 +180,11 @@ def _notification(note: Node, origin: Origin, findings: Findings) -> Draft | Non
         findings.fault("no-identifier", f"{note.place}/hasLogisticsObject", "does not say what it is about")
         return None
     findings.warn("missing", note.place, "a notification has no time; when it was received stands in")
+    fields = _cargo(reached)
+    _tell_own(kind, told, fields)
     data = Shipment(
-        **present(identifiers=identifiers.as_list(), occurred=origin.received, transport=Transport(mode="4"),
-                  **_cargo(reached))
-    )  # fmt: skip
+        **present(identifiers=identifiers.as_list(), occurred=origin.received, transport=Transport(mode="4"), **fields)
+    )
     subject = identifiers.first("transport-document", "other", "equipment") or identifiers.as_list()[0].value
     return Draft(kind, subject, origin.received, data)
 

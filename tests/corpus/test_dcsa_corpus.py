@@ -23,6 +23,8 @@ TNT = TRANSLATORS[0]
 ORIGIN = Origin("kr.customs", datetime(2026, 3, 2, tzinfo=UTC))
 
 READ = {
+    # Each of its calls is omitted or blanked.
+    "ovs-300-response.json": 5,
     "arrivalnotice-api-100-post-freighted-request.json": 1,
     "arrivalnotice-api-100-post-notification-request.json": 1,
     "tnt-220-response.json": 6,
@@ -36,7 +38,6 @@ READ = {
 REFUSED = {
     "ovs-300-response-wrong-structure.json": ("structure", "vessels stands where vesselSchedules belongs"),
     "tnt-220-response-wrong-structure.json": ("structure", "someEvents stands where events belongs"),
-    "ovs-300-response.json": ("no-words", "each of its calls is omitted or blanked"),
     "portcall-api-200-get-response.json": ("no-words", "the start of a service at a berth is no arrival"),
     "portcall-api-200-post-request.json": ("no-words", "the start of a service at a berth is no arrival"),
     "tnt-300-request-shipment.json": ("no-words", "a confirmed booking is the carrier's and its customer's"),

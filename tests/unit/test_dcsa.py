@@ -283,6 +283,12 @@ def test_an_event_taken_back_is_told_as_such_and_never_as_one_that_happened() ->
         TNT.write(after)
 
 
+@pytest.mark.parametrize(("id_", "kept"), [("e-1", "e-1"), ("a\nb", None), ("\x00x", None), ("x" * 257, None)])
+def test_an_events_id_correlates_where_an_envelope_can_hold_it(id_: str, kept: str | None) -> None:
+    (message,) = read(boxed("LOAD", eventID=id_))
+    assert message.correlationid == kept
+
+
 def test_an_operator_is_a_carriers_code_or_left_out_and_goes_out_as_it_came() -> None:
     for stated, told in (
         ("MSC", "MSC"),
@@ -339,7 +345,7 @@ def test_a_notice_tells_when_its_containers_arrive() -> None:
     ]
 
 
-def test_a_schedule_tells_arrivals_and_departures_but_not_of_calls_that_do_not_take_place() -> None:
+def test_a_schedule_tells_arrivals_and_departures_and_which_calls_do_not_take_place() -> None:
     stamp = {"eventTypeCode": "DEPA", "eventClassifierCode": "PLN", "eventDateTime": "2026-03-05T10:00:00+09:00"}
     call = {
         "transportCallReference": "C-2", "portVisitReference": "V-2", "carrierExportVoyageNumber": "5E",
@@ -352,7 +358,10 @@ def test_a_schedule_tells_arrivals_and_departures_but_not_of_calls_that_do_not_t
     assert found["identifiers"] == [{"scheme": "other", "value": "C-2"}]
     assert found["transport"]["voyage"] == "5E"
     call["statusCode"] = "OMIT"
-    assert refused(service, SCHEDULE) == [("no-words", "")]
+    (off,) = read(service, SCHEDULE)
+    assert (off.type, off.subject, body(off)["occurred"]) == ("shipment.amended", message.subject, found["occurred"])
+    assert {"type": "retracted", "id": "DEPA OMIT"} in body(off)["documents"]
+    assert [warning.code for warning in off.data.native.warnings] == ["call-cancelled"]
     assert refused([{"vessels": []}], SCHEDULE) == [("structure", "/0")]
 
 
@@ -365,6 +374,9 @@ def test_a_port_call_tells_arrival_at_the_berth_and_no_service_within_the_call()
     }
     (message,) = read({"events": [event]}, PORT_CALL)
     assert (message.type, body(message)["place"]["locode"]) == ("shipment.arrived", "KRPUS")
+    (off,) = read({"events": [event | {"portCall": event["portCall"] | {"isOmitted": True}}]}, PORT_CALL)
+    assert (off.type, off.subject) == ("shipment.amended", message.subject)
+    assert {"type": "retracted", "id": "ARRI cancelled"} in body(off)["documents"]
     event["portCallService"] |= {"portCallServiceTypeCode": "PILOTAGE", "portCallServiceEventTypeCode": "STRT"}
     assert refused({"events": [event]}, PORT_CALL) == [("no-words", "")]
 

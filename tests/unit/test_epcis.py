@@ -251,6 +251,8 @@ def test_an_events_offset_is_that_of_its_place() -> None:
         (SSCC, "https://id.gs1.org/00/088012340000000178", "sscc", "088012340000000178"),
         ("urn:epc:id:sgtin:0614141.112345.400", "https://shop.example/x/01/10614141123459/21/400?a=1", "sgtin",
          "(01)10614141123459(21)400"),
+        ("urn:epc:id:sgtin:0614141.112345.lot", "https://id.gs1.org/gtin/10614141123459/ser/lot", "sgtin",
+         "(01)10614141123459(21)lot"),
         ("urn:epc:id:gsin:0614141.123456789", "https://id.gs1.org/402/06141411234567890", "gsin", "06141411234567890"),
         ("urn:epc:id:ginc:0614141.xyz47%2F11", "https://id.gs1.org/401/0614141xyz47%2F11", "ginc", "0614141xyz47/11"),
         ("urn:epc:id:grai:0614141.12345.400", "https://id.gs1.org/8003/00614141123452400", "grai", "00614141123452400"),
@@ -813,6 +815,37 @@ def test_an_altered_event_is_read_or_refused_and_never_breaks(native: dict[str, 
         name = data.draw(st.sampled_from(sorted(native)) | st.text(max_size=6))
         native[name] = data.draw(anything | st.lists(st.dictionaries(st.sampled_from(["type", "id"]), anything)))
     assert outcome(json.dumps(document(native)).encode())
+
+
+def told(content: bytes, *, pieces: int) -> Any:
+    """What becomes of a JSON document that comes in pieces; of one piece it is what `read` says."""
+    findings = Findings()
+    try:
+        if pieces == 1:
+            reading = JSON.read(Document(content), ORIGIN)
+            return reading.drafts, list(reading.warnings)
+        parts = [content[at : at + 40] for at in range(0, len(content), 40)]
+        return tuple(JSON.stream(parts, ORIGIN, findings)), findings.warnings
+    except TranslationError as error:
+        return [(fault.code, fault.pointer) for fault in error.faults]
+
+
+@settings(max_examples=150, deadline=None)
+@given(natives(), st.data())
+def test_a_document_says_the_same_at_once_and_in_pieces(native: dict[str, Any], data: st.DataObject) -> None:
+    odd = data.draw(st.sampled_from(sorted(native)) | st.sampled_from(["@type", "isA", "@context"]))
+    native[odd] = data.draw(anything)
+    wrappers = [
+        document(event(), native), [native, event()], {"eventList": [native]}, native, {"epcisBody": {"event": native}},
+        {"type": "EPCISDocument", "epcisBody": {"eventList": [native]}}, [[native]], [native, 1], "x", None,
+        {"epcisBody": {"queryResults": {"resultsBody": {"eventList": [native]}}}, "eventTime": "2026-03-01T08:00:00Z"},
+        {"eventList": [native], "epcisBody": {"eventList": [native]}},
+    ]  # fmt: skip
+    content = json.dumps(data.draw(st.sampled_from(wrappers)), ensure_ascii=data.draw(st.booleans()))
+    whole = content.encode("utf-8", "surrogatepass")
+    cut = data.draw(st.sampled_from([0, 0, 0, 1, 7]))
+    whole = whole[: len(whole) - cut]
+    assert told(whole, pieces=1) == told(whole, pieces=2)
 
 
 @settings(max_examples=300, deadline=None)

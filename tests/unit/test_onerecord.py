@@ -187,7 +187,18 @@ def test_what_a_carrier_says_of_customs_is_told_as_the_carriers_word() -> None:
     assert found.data.decision.reason == "CCD Cleared; reported by Han Air"
 
 
-@pytest.mark.parametrize("code", ["DIS_MSCA", "OCI", "XXX", ""])
+@pytest.mark.parametrize("code", ["DIS_MSCA", "AWD", "DOC"])
+def test_what_says_nothing_of_where_the_goods_are_is_amended_and_its_code_goes_along(code: str) -> None:
+    message = read_one(event(code))
+    assert message.type == "shipment.amended"
+    assert [(one.type, one.id) for one in message.data.documents] == [("iata-status", code)]
+    for name in ("wco-res", "edifact-cusres", "dcsa-tnt", "epcis-json"):
+        with pytest.raises(TranslationError) as caught:
+            by_name(name).write(message)
+        assert [fault.code for fault in caught.value.faults][:1] == ["not-expressible"], name
+
+
+@pytest.mark.parametrize("code", ["OSI", "OCI", "XXX", ""])
 def test_a_code_that_is_no_event_of_a_shipment_is_refused_and_keeps_no_other_back(code: str) -> None:
     assert refusal(event(code)) == ["event-code"]
     both = read_one([event(code), event("ARR")])
@@ -276,6 +287,8 @@ def test_a_notification_about_a_shipment_is_an_event_of_it(told: str, kind: str)
     message = read_one(note(told))
     assert (message.type, message.time) == (f"shipment.{kind}", ORIGIN.received)
     assert pairs(message) == [("other", SHIPMENT.upper())]
+    own = [] if kind == "declared" else [("iata-status", told)]
+    assert [(one.type, one.id) for one in message.data.documents or []] == own
     whole = read_one(note(told, **{"api:hasLogisticsObject": CONSIGNMENT | {"cargo:waybill": WAYBILL}}))
     assert whole.subject == "180-12345675"
 
