@@ -142,9 +142,10 @@ def _spectra(data: Element, found: Passage) -> None:
         around = spectrum.getparent()
         class_ = text(spectrum, "SourceType") or text(around, "MeasurementClassCode") or ""
         counts = child(spectrum, "ChannelData")
-        if counts is None or not (counts.text or "").strip() or fold(class_) in _NOT_OF_THE_ITEM:
+        said = "" if counts is None else "".join(counts.itertext()).strip()
+        if not said or fold(class_) in _NOT_OF_THE_ITEM:
             continue
-        found.spectra.append(hashlib.sha256((counts.text or "").strip().encode()).hexdigest())
+        found.spectra.append(hashlib.sha256(said.encode()).hexdigest())
         if len(found.spectra) == MAX_SPECTRA:
             return
 
