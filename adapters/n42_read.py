@@ -26,6 +26,7 @@ from adapters.document import (
 )
 from adapters.profile import NEUTRAL, Profile
 from adapters.records import fold
+from adapters.waybills import air_waybill
 from schemas.codes import (
     container_check_digit,
     container_warning,
@@ -244,7 +245,7 @@ def _named(
             if odd is not None:
                 findings.warn_at("container-number", element, odd)
             scheme = "container" if has_container_form(normal) else "equipment"
-        found.identifiers.add(scheme, normal)
+        found.identifiers.add(scheme, air_waybill(normal) if name == "airwaybill" else normal)
 
 
 def _point(latitude: str | None = None, longitude: str | None = None) -> str | None:

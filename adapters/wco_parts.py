@@ -16,6 +16,7 @@ from adapters.document import (
     text,
 )
 from adapters.profile import Profile
+from adapters.waybills import air_waybill
 from adapters.wco_codes import (
     AUTHORISATIONS,
     COMMERCIAL_DOCUMENTS,
@@ -89,7 +90,7 @@ def read_identifiers(declaration: Element, findings: Findings, profile: Profile)
             scheme: Scheme | None = previous.get(kind)
             if scheme is None:
                 scheme = "transport-document" if _number(kind) in TRANSPORT_DOCUMENTS else "other"
-            _add(found, scheme, child(document, "ID"), findings)
+            _add(found, scheme, child(document, "ID"), findings, kind)
     for level in levels:
         for document in level.get("AdditionalDocument", ()):
             _add_document(found, document, findings)
@@ -105,7 +106,7 @@ def read_identifiers(declaration: Element, findings: Findings, profile: Profile)
     return found
 
 
-def _add(found: Identifiers, scheme: Scheme, element: Element | None, findings: Findings) -> None:
+def _add(found: Identifiers, scheme: Scheme, element: Element | None, findings: Findings, kind: str = "") -> None:
     value = text(element)
     if element is None or value is None:
         return
@@ -123,11 +124,12 @@ def _add(found: Identifiers, scheme: Scheme, element: Element | None, findings: 
         odd = ucr_warning(normal_identifier(value))
     if odd is not None:
         findings.warn_at(scheme, element, odd)
-    found.add(scheme, value)
+    found.add(scheme, air_waybill(value, kind))
 
 
 def _add_document(found: Identifiers, document: Element, findings: Findings) -> None:
-    _add(found, scheme_of_document(document_type(document) or ""), child(document, "ID"), findings)
+    kind = document_type(document) or ""
+    _add(found, scheme_of_document(kind), child(document, "ID"), findings, kind)
 
 
 def scheme_of_document(kind: str) -> Scheme:
