@@ -5,7 +5,7 @@ Reads CAP 1.0, 1.1 and 1.2 in whatever namespace, writes CAP 1.2 (cap_write). Ne
 that only points at alerts is refused.
 """
 
-from adapters.cap_feeds import ATOM, CAP_NAMESPACES, find_alerts, is_cap, is_distribution
+from adapters.cap_feeds import ATOM, CAP_NAMESPACES, find_alerts, flattened, is_cap, is_distribution
 from adapters.cap_read import read_alert
 from adapters.cap_write import write_alert
 from adapters.document import (
@@ -78,7 +78,8 @@ class Cap:
             if count > MAX_ALERTS:
                 raise TranslationError([Fault("too-many", place_of(root), f"more than {MAX_ALERTS} alerts")])
             own = Findings(warnings=[] if found.inside else findings.warnings)
-            drafts += read_alert(found.alert, origin, own, found.wrapping, found.index)
+            index = found.index or flattened(found.alert, own)
+            drafts += read_alert(found.alert, origin, own, found.wrapping, index)
             if found.inside:
                 for one in own.warnings:
                     findings.warn(one.code, f"{found.inside} > {one.pointer}", one.detail)

@@ -32,6 +32,7 @@ def _table(profile: Profile, section: str) -> Mapping[str, Any]:
     return {words.plain(code): meaning for code, meaning in profile.table(_FAMILY, section).items()}
 
 
+@functools.lru_cache(maxsize=4096)
 def reference(profile: Profile, name: str) -> tuple[Scheme, str | None] | None:
     """Return which reference a parameter of this name is, and who gave it; None where it is none.
 

@@ -37,10 +37,7 @@ from schemas.errors import Fault, TranslationError
 
 ATOM = "http://www.w3.org/2005/Atom"
 CAP_NAMESPACES = ("urn:oasis:names:tc:emergency:cap:", "http://www.incident.com/cap/")
-_HEADER = frozenset(
-    "identifier sender sent status msgType source scope restriction addresses code note references incidents info".split()  # noqa: E501, SIM905
-)
-_AREA = frozenset("areaDesc polygon circle geocode altitude ceiling".split())  # noqa: SIM905
+_HEADER = words.ALERT - {"Signature"}
 # An envelope says who may read and whether it is a test; these go on, the rest is told.
 _NOT_OF_DISTRIBUTION = ("distributionReference", "keyword", "recipientRole", "senderRole", "targetArea")
 _NO_WRAPPING = Wrapping()
@@ -262,22 +259,47 @@ def _from_entry(entry: Element, fields: list[Element], senders: dict[Element, El
             senders[feed] = _sender_of(feed, atom=atom)
         if (sender := senders[feed]) is not None:
             index[alert]["sender"] = [sender]
-    for found in fields:
-        if len(found) == 0 and not (found.text or "").strip():
-            continue
-        name = local_name(found)
-        holder = alert if name in _HEADER else area if name in _AREA else info
-        index[holder].setdefault(name, []).append(found)
+    _strew(fields, index, alert, info, area)
     if "info" not in names:
         for name, given in (("headline", "title"), ("description", "summary" if atom else "description")):
             if name not in names and (said := _first(own, given)) is not None:
                 # A summary may hold markup, which is no oddity there, and its line breaks mean nothing.
                 index[info][name] = [_made(name, entry, " ".join(content_of(said).split()))]
+    _join(index, alert, info, area)
+    if not index[info] and "info" not in names:
+        index[alert]["info"] = [info]
+    return Found(alert, index=index)
+
+
+def flattened(alert: Element, findings: Findings) -> Index | None:
+    """Return an alert's fields where those of its info block stand in the alert itself; None where they do not."""
+    fields = list(alert)
+    names = {local_name(field) for field in fields}
+    if "info" in names or not names & (words.INFO | words.AREA):
+        return None
+    findings.warn_at("flattened", alert, "the fields of its info block stand in the alert itself: read as if in one")
+    info, area = _made("info", alert), _made("area", alert)
+    index: Index = {alert: {}, info: {}, area: {}}
+    _strew(fields, index, alert, info, area)
+    _join(index, alert, info, area)
+    return index
+
+
+def _strew(fields: list[Element], index: Index, alert: Element, info: Element, area: Element) -> None:
+    """Give each field to the block that it is of; what says nothing is no field."""
+    for found in fields:
+        if len(found) == 0 and not (found.text or "").strip():
+            continue
+        name = local_name(found)
+        holder = alert if name in _HEADER or name == "Signature" else area if name in words.AREA else info
+        index[holder].setdefault(name, []).append(found)
+
+
+def _join(index: Index, alert: Element, info: Element, area: Element) -> None:
     if index[area]:
         index[info].setdefault("area", []).append(area)
-    if index[info] or "info" not in names:
+    if index[info]:
         index[alert].setdefault("info", []).append(info)
-    return Found(alert, index=index)
 
 
 def _first(named: dict[str, list[Element]], *names: str) -> Element | None:

@@ -25,20 +25,6 @@ from schemas.codes import normal_identifier as normal
 from schemas.envelope import faults_from
 from schemas.shipment import Place
 
-_ALERT = frozenset(
-    """
-    identifier sender sent status msgType source scope restriction addresses code note references incidents info
-    Signature
-    """.split()  # noqa: SIM905 (quoted one by one they fill a page)
-)
-_INFO = frozenset(
-    """
-    language category event responseType urgency severity certainty audience eventCode effective onset expires
-    senderName headline description instruction web contact parameter resource area
-    """.split()  # noqa: SIM905
-)
-_AREA = frozenset("areaDesc polygon circle geocode altitude ceiling".split())  # noqa: SIM905
-
 # A language each for every nation that has an alerting service, and room; more is no alert.
 _MAX_INFOS = 500
 
@@ -102,7 +88,7 @@ class _Reader:
 
     def drafts(self) -> list[Draft]:
         alert, values, findings = self.alert, self.values, self.findings
-        self._unknown(alert, _ALERT)
+        self._unknown(alert, words.ALERT)
         if any(namespace(c) == words.SIGNATURE for c in values.every(alert, "Signature")):
             detail = "signed; the XML signature was not verified and stays with the native document"
             findings.warn_at("signature-not-verified", alert, detail)
@@ -251,7 +237,7 @@ class _Reader:
 
     def _event(self, group: list[Element]) -> dict[str, Any]:
         info, values = group[0], self.values
-        self._unknown(info, _INFO)
+        self._unknown(info, words.INFO)
         for resource in values.every(info, "resource"):
             values.resource(resource)
         ours = self._parameters(info)
@@ -335,7 +321,7 @@ class _Reader:
 
     def _area(self, element: Element) -> Area | None:
         values, findings = self.values, self.findings
-        self._unknown(element, _AREA)
+        self._unknown(element, words.AREA)
         description = values.paragraph(element, "areaDesc")
         found = present(
             polygon=values.shapes(element, "polygon", words.polygon, words.polygon_warning),

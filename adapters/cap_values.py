@@ -36,6 +36,10 @@ class Values:
         found = self._index.get(parent)
         if found is None:
             found = self._index[parent] = by_name(parent)
+            for name in [one for one in found if words.SPELLINGS.get(one.lower(), one) != one]:
+                spelt = words.SPELLINGS[name.lower()]
+                self.findings.warn_at("spelling", found[name][0], f"read as {spelt}")
+                found.setdefault(spelt, []).extend(found.pop(name))
         return found
 
     def every(self, parent: Element, name: str) -> list[Element]:

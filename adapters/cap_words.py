@@ -17,6 +17,23 @@ from schemas.shipment import Scheme
 CAP = "urn:oasis:names:tc:emergency:cap:1.2"
 SIGNATURE = "http://www.w3.org/2000/09/xmldsig#"
 
+# The elements of an alert, of an info block and of an area (CAP 1.2, 3.2), and of an XML signature.
+ALERT = frozenset(
+    """
+    identifier sender sent status msgType source scope restriction addresses code note references incidents info
+    Signature
+    """.split()  # noqa: SIM905 (quoted one by one they fill a page)
+)
+INFO = frozenset(
+    """
+    language category event responseType urgency severity certainty audience eventCode effective onset expires
+    senderName headline description instruction web contact parameter resource area
+    """.split()  # noqa: SIM905
+)
+AREA = frozenset("areaDesc polygon circle geocode altitude ceiling".split())  # noqa: SIM905
+# By small letters, for who writes none else; not shapes: a `Polygon` is another standard's, and has the east first.
+SPELLINGS = {name.lower(): name for name in ALERT | INFO | AREA if name not in ("polygon", "circle", "Signature")}
+
 STATUSES: tuple[str, ...] = get_args(Status)
 MSG_TYPES: tuple[str, ...] = get_args(MsgType)
 SCOPES: tuple[str, ...] = get_args(Scope)

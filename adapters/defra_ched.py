@@ -25,6 +25,7 @@ from adapters.defra_values import (
 from adapters.document import Findings, Identifiers, Origin
 from adapters.records import Record, fold
 from adapters.translator import Draft
+from adapters.waybills import air_waybill
 from schemas import Shipment
 from schemas.base import present
 from schemas.codes import is_locode, normal_identifier
@@ -33,7 +34,6 @@ from schemas.shipment import Document as Paper
 
 MAX_COMMODITIES = 5000
 _MRN = re.compile(r"[0-9]{2}[A-Z]{2}[A-Z0-9]{14}")
-_AIR_WAYBILL = re.compile(r"([0-9]{3})[- ]?([0-9]{8})")
 _ROLES = {
     "consignor": "consignor", "consignee": "consignee", "importer": "importer", "packer": "packer",
     "transporter": "carrier", "placeOfDestination": "delivery", "personResponsible": "responsible",
@@ -181,8 +181,7 @@ def _transport(one: Record, origin: Origin, identifiers: Identifiers) -> Transpo
         kind = fold(means.text("type") or "")
         mode = codes(origin.profile, "mode").get(kind)
         paper, given = means.text("document", limit=256), means.text("id", limit=256)
-        match = _AIR_WAYBILL.fullmatch("".join(paper.split())) if paper and mode == "4" else None
-        identifiers.add("transport-document", f"{match[1]}-{match[2]}" if match else paper)
+        identifiers.add("transport-document", air_waybill(paper) if paper and mode == "4" else paper)
         scheme = codes(origin.profile, "means").get(kind, "name")
         if mode == "3":
             identifiers.add("equipment", given)
@@ -296,7 +295,6 @@ def _papers(part: Record, origin: Origin, identifiers: Identifiers) -> list[Pape
         kind = paper.text("documentType", limit=64)
         name = fold(kind or "")
         scheme = codes(origin.profile, "paper").get(name, "other")
-        match = _AIR_WAYBILL.fullmatch("".join(reference.split())) if name == "airwaybill" else None
-        identifiers.add(scheme, f"{match[1]}-{match[2]}" if match else reference)
+        identifiers.add(scheme, air_waybill(reference) if name == "airwaybill" else reference)
         found.append(Paper(**present(type=codes(origin.profile, "paper-code").get(name, kind), id=reference)))
     return found

@@ -26,6 +26,7 @@ from adapters.document import (
 )
 from adapters.profile import NEUTRAL, Profile
 from adapters.records import fold
+from adapters.waybills import air_waybill
 from schemas.codes import (
     container_check_digit,
     container_warning,
@@ -159,9 +160,10 @@ def _spectra(data: Element, found: Passage) -> None:
         around = spectrum.getparent()
         class_ = text(spectrum, "SourceType") or text(around, "MeasurementClassCode") or ""
         counts = child(spectrum, "ChannelData")
-        if counts is None or not (counts.text or "").strip() or fold(class_) in _NOT_OF_THE_ITEM:
+        said = "" if counts is None else "".join(counts.itertext()).strip()
+        if not said or fold(class_) in _NOT_OF_THE_ITEM:
             continue
-        found.spectra.append(hashlib.sha256((counts.text or "").strip().encode()).hexdigest())
+        found.spectra.append(hashlib.sha256(said.encode()).hexdigest())
         if len(found.spectra) == MAX_SPECTRA:
             return
 
@@ -254,7 +256,7 @@ def _named(
             if odd is not None:
                 findings.warn_at("container-number", element, odd)
             scheme = "container" if has_container_form(normal) else "equipment"
-        found.identifiers.add(scheme, normal)
+        found.identifiers.add(scheme, air_waybill(normal) if name == "airwaybill" else normal)
 
 
 def _point(latitude: str | None = None, longitude: str | None = None) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from adapters.document import Element, Findings, Identifiers, child, children, local_name, text
 from adapters.ncts_codes import DOCUMENTS, FAMILY, OFFICES, PARTIES, REFERENCES
 from adapters.profile import Profile
+from adapters.waybills import air_waybill
 from schemas.base import present
 from schemas.codes import container_warning, equipment_number, has_container_form, is_country, normal_identifier
 from schemas.shipment import Document as Accompanying
@@ -68,15 +69,14 @@ class Content:
             elif name == "Seal":
                 add("seal", text(element, "identifier"))
             elif name in DOCUMENTS:
-                scheme = self._document_scheme(
-                    name, text(element, "type") or "", text(element, "referenceNumber") or ""
-                )
+                kind, number = text(element, "type") or "", text(element, "referenceNumber") or ""
+                scheme = self._document_scheme(name, kind)
                 if scheme is not None:
-                    add(scheme, text(element, "referenceNumber"))
+                    add(scheme, air_waybill(number, kind.upper()))
             elif name in _MEANS and text(element, "typeOfIdentification") in land_vehicles:
                 add("equipment", text(element, "identificationNumber"))
 
-    def _document_scheme(self, group: str, code: str, number: str) -> Scheme | None:
+    def _document_scheme(self, group: str, code: str) -> Scheme | None:
         if group == "TransportDocument":
             return "transport-document"
         if (known := self._known_document(code.upper())) is not None:

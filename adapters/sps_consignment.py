@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.document import Element, Findings, Identifiers, child, children, local_name, long_text, text
 from adapters.profile import Profile
+from adapters.waybills import air_waybill
 from adapters.xml_repair import FINGERPRINT
 from schemas.base import present
 from schemas.codes import (
@@ -76,7 +77,7 @@ def refer(parent: Element, identifiers: Identifiers, findings: Findings, profile
         if scheme == "container":
             add_container(number, reference, identifiers, findings)
         else:
-            identifiers.add(scheme, number, issuer)
+            identifiers.add(scheme, air_waybill(number, "740" if relation.upper() == "AWB" else kind), issuer)
         if scheme not in ("container", "seal", "ucr"):
             found.append(Paper(**present(type=kind[:64] or relation[:64], id=number, issuer=issuer)))
     return found

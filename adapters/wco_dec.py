@@ -29,6 +29,7 @@ from adapters.wco_codes import (
 from adapters.wco_goods import read_goods
 from adapters.wco_parts import (
     WRAPPERS,
+    add_vehicles,
     payloads,
     read_documents,
     read_equipment,
@@ -138,6 +139,7 @@ def subject_of(identifiers: Identifiers) -> str:
 def _draft(declaration: Element, findings: Findings, origin: Origin) -> Draft | None:
     type_ = _type(declaration, findings, origin)
     identifiers = read_identifiers(declaration, findings, origin.profile)
+    add_vehicles(identifiers, declaration, findings)
     if not identifiers:
         findings.fault(
             "no-identifier", place_of(declaration), "none of UCR, ID, FunctionalReferenceID, document or equipment"

@@ -16,6 +16,7 @@ from adapters.document import (
     text,
 )
 from adapters.profile import Profile
+from adapters.waybills import air_waybill
 from adapters.wco_codes import (
     FAMILY,
     ITEM_PARTIES,
@@ -35,6 +36,8 @@ from schemas.codes import (
 from schemas.shipment import Document, Equipment, Means, Party, Place, Scheme, Transport
 
 _MAX_IDENTIFIER = 256
+# Wagons, road vehicles and trailers (EU CL750): what transit counts as equipment as well.
+_LAND_VEHICLES = ("20", "30", "31")
 # What stands around a payload: the wrapper of 3.6, those of earlier versions, and the kind of a declaration.
 WRAPPERS = ("MetaData", "DocumentMetaData", "DocumentMetadata", "Declaration")
 
@@ -84,7 +87,7 @@ def read_identifiers(declaration: Element, findings: Findings, profile: Profile)
             scheme: Scheme | None = previous.get(kind)
             if scheme is None:
                 scheme = _known_document(kind, profile) or "other"
-            _add(found, scheme, child(document, "ID"), findings)
+            _add(found, scheme, child(document, "ID"), findings, kind)
     for level in levels:
         for document in level.get("AdditionalDocument", ()):
             _add_document(found, document, findings, profile)
@@ -100,7 +103,7 @@ def read_identifiers(declaration: Element, findings: Findings, profile: Profile)
     return found
 
 
-def _add(found: Identifiers, scheme: Scheme, element: Element | None, findings: Findings) -> None:
+def _add(found: Identifiers, scheme: Scheme, element: Element | None, findings: Findings, kind: str = "") -> None:
     value = text(element)
     if element is None or value is None:
         return
@@ -118,11 +121,12 @@ def _add(found: Identifiers, scheme: Scheme, element: Element | None, findings: 
         odd = ucr_warning(normal_identifier(value))
     if odd is not None:
         findings.warn_at(scheme, element, odd)
-    found.add(scheme, value)
+    found.add(scheme, air_waybill(value, kind))
 
 
 def _add_document(found: Identifiers, document: Element, findings: Findings, profile: Profile) -> None:
-    _add(found, scheme_of_document(document_type(document) or "", profile), child(document, "ID"), findings)
+    kind = document_type(document) or ""
+    _add(found, scheme_of_document(kind, profile), child(document, "ID"), findings, kind)
 
 
 def scheme_of_document(kind: str, profile: Profile) -> Scheme:
@@ -227,18 +231,27 @@ def led_locode(code: str, nation: str | None, qualifier: str | None) -> str | No
     return found if nation and (qualifier or "").upper() == "U" and is_locode(found) else None
 
 
+def _means(declaration: Element) -> list[Element]:
+    """The means of transport at the border, of arrival and of departure, as far as they are told."""
+    consignment = child(declaration, "GoodsShipment", "Consignment")
+    told = (
+        child(declaration, "BorderTransportMeans"),
+        child(consignment, "ArrivalTransportMeans"),
+        child(consignment, "DepartureTransportMeans"),
+    )
+    return [element for element in told if element is not None]
+
+
+def add_vehicles(found: Identifiers, declaration: Element, findings: Findings) -> None:
+    """Add road vehicles and wagons by their numbers, by which what comes with them is known elsewhere."""
+    for element in _means(declaration):
+        if text(element, "IdentificationTypeCode") in _LAND_VEHICLES:
+            _add(found, "equipment", child(element, "ID"), findings)
+
+
 def read_transport(declaration: Element, findings: Findings, profile: Profile) -> Transport | None:
     """The means at the border (WCO T022, T006, T018); where its number is missing, the one that arrives or departs."""
-    consignment = child(declaration, "GoodsShipment", "Consignment")
-    candidates = [
-        element
-        for element in (
-            child(declaration, "BorderTransportMeans"),
-            child(consignment, "ArrivalTransportMeans"),
-            child(consignment, "DepartureTransportMeans"),
-        )
-        if element is not None
-    ]
+    candidates = _means(declaration)
     mode = None
     for element in candidates:
         code = text(element, "ModeCode")

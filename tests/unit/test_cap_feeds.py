@@ -264,3 +264,21 @@ def test_the_sender_of_all_entries_is_asked_of_their_feed_and_soon() -> None:
     found = read(rss(*many, *filler).replace(b"<managingEditor>plants@quarantine.example.kr</managingEditor>", b""))
     assert time.process_time() - started < 10
     assert {one.data.sender for one in found} == {"Plant health"}
+
+
+def test_an_alert_whose_fields_lie_flat_in_it_says_what_they_say() -> None:
+    header = "<identifier>A1</identifier><sender>s@example.kr</sender><sent>2026-03-01T09:00:00+09:00</sent>"
+    area = "<areaDesc>Busan</areaDesc><geocode><valueName>UN/LOCODE</valueName><value>KRPUS</value></geocode>"
+    flat = f'<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2">{header}{FLAT.replace("cap:", "")}{area}</alert>'
+    message = read_one(flat.encode())
+    assert (message.data.event, message.data.severity, message.data.certainty) == ("Pest", "Minor", "Likely")
+    assert message.data.areas[0].area_desc == "Busan"
+    assert message.data.place.locode == "KRPUS"
+    assert warnings(message) == {"flattened"}
+
+
+def test_names_in_other_letters_are_read_and_told() -> None:
+    block = info().replace("<category>", "<Category>").replace("</category>", "</Category>")
+    spelt = alert(block)
+    assert read_one(spelt).data.category == read_one(alert(info())).data.category
+    assert "spelling" in warnings(read_one(spelt))

@@ -73,3 +73,31 @@ def test_a_transport_document_of_the_manifest_is_that_of_the_carriers_event() ->
     for found in (manifest, events):
         values = {(one.scheme, one.value) for message in found for one in message.data.identifiers}
         assert ("transport-document", bill) in values, values
+
+
+WAYBILLS: dict[str, bytes] = {
+    "n42": modern(
+        item=f"<RadItemInformation>{characteristic('Air Waybill', '180-1234 5675')}</RadItemInformation>"
+    ).encode(),
+    "wco-dec": wrapped(
+        "<Declaration><FunctionCode>9</FunctionCode><FunctionalReferenceID>L1</FunctionalReferenceID><GoodsShipment>"
+        "<PreviousDocument><ID>180 1234 5675</ID><TypeCode>740</TypeCode></PreviousDocument></GoodsShipment>"
+        "</Declaration>"
+    ),
+    "ncts": (
+        b'<n:CC015C xmlns:n="http://ncts.dgtaxud.ec" PhaseID="NCTS5.1"><preparationDateAndTime>2026-03-01T09:15:00'
+        b"</preparationDateAndTime><TransitOperation><LRN>L1</LRN></TransitOperation><Consignment><TransportDocument>"
+        b"<type>N741</type><referenceNumber>18012345675</referenceNumber></TransportDocument></Consignment></n:CC015C>"
+    ),
+    "sps-certificate": certificate(
+        "<r:ReferenceSPSReferencedDocument><r:TypeCode>740</r:TypeCode><r:ID>180 12345675</r:ID>"
+        "</r:ReferenceSPSReferencedDocument>"
+    ).encode(),
+}
+
+
+@pytest.mark.parametrize("name", sorted(WAYBILLS))
+def test_an_air_waybill_meets_itself_however_it_is_written(name: str) -> None:
+    recognised, found = references(WAYBILLS[name])
+    assert recognised == name
+    assert ("transport-document", "180-12345675") in [(one.scheme, one.value) for one in found[0].data.identifiers]

@@ -162,6 +162,17 @@ def test_declarations_of_other_nations_and_versions_are_read_by_name() -> None:
         assert [one.code for one in message.data.native.warnings or []] == ["namespace"]
 
 
+@pytest.mark.parametrize(("kind", "joined"), [("30", True), ("31", True), ("20", True), ("41", False), ("11", False)])
+def test_a_lorry_or_wagon_is_a_reference_by_which_its_passage_is_joined(kind: str, joined: bool) -> None:
+    means = f"<ID>12 GA 3456</ID><IdentificationTypeCode>{kind}</IdentificationTypeCode>"
+    for inner in (
+        f"<BorderTransportMeans>{means}</BorderTransportMeans>",
+        f"<GoodsShipment><Consignment><ArrivalTransportMeans>{means}</ArrivalTransportMeans></Consignment></GoodsShipment>",
+    ):
+        said = [(one.scheme, one.value) for one in declared(inner).data.identifiers]
+        assert (("equipment", "12GA3456") in said) == joined
+
+
 def test_what_each_of_several_shipments_holds_is_carried() -> None:
     def shipment(number: int) -> str:
         return (
