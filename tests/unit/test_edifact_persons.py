@@ -121,6 +121,17 @@ def test_a_switch_has_two_positions_and_a_slip_stops_the_start(tmp_path: Path, w
         read_profile(tmp_path)
 
 
+def test_a_profile_of_an_agencys_own_switches_on_what_it_names_and_leaves_the_rest_off(tmp_path: Path) -> None:
+    (tmp_path / "profile.toml").write_text('title = "x"\nversion = "1"\nextends = "neutral"\n')
+    (tmp_path / "edifact.toml").write_text('[persons]\nnames = "carried"\nname = "dropped"\n')
+    own = Origin("kr.customs", datetime(2026, 3, 5, tzinfo=UTC), SEOUL, read_profile(tmp_path))
+    for name in LISTS:
+        message = read(ALL[name], name, own)[0]
+        assert parties(message) == [{"role": "passenger", "name": "VANDERBERG WILHELMINA"}]
+        assert "NX1234567" not in message.to_bytes().decode()
+    assert not read(PASSENGERS, "edifact-paxlst", Origin("kr.customs", own.received, SEOUL))[0].data.parties
+
+
 words = st.text(string.ascii_uppercase, min_size=7, max_size=12)
 numbers = st.text(string.ascii_uppercase + string.digits, min_size=9, max_size=12)
 
