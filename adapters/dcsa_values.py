@@ -3,6 +3,7 @@
 Owns how single values are checked and what is warned of. Never knows which event they belong to.
 """
 
+import functools
 import re
 from typing import Any
 
@@ -29,6 +30,11 @@ MAX_REFERENCES = 2_000
 CARRIER = re.compile(r"[A-Z0-9]{2,4}")
 # A response holds what one query found; carriers page them by hundreds.
 MAX_EVENTS = 10_000
+
+
+# A container comes again in each of its events.
+_number = functools.lru_cache(maxsize=4096)(equipment_number)
+_oddity = functools.lru_cache(maxsize=4096)(container_warning)
 
 
 def locode(node: Node) -> str | None:
@@ -87,13 +93,13 @@ class References:
 
     def container(self, number: str | None, node: Node, name: str) -> str | None:
         """Take a container or other equipment; return its number in normal form."""
-        normal = equipment_number(number or "")
+        normal = _number(number or "")
         if normal in self._numbers:
             return normal
         if not normal or not self._room(normal):
             return None
         self._numbers.add(normal)
-        odd = container_warning(normal)
+        odd = _oddity(normal)
         if odd:
             node.warn("container", name, odd)
         self.identifiers.add("container" if has_container_form(normal) else "equipment", normal)
