@@ -23,7 +23,7 @@ from adapters.wco_codes import (
     PARTIES,
 )
 from adapters.wco_goods import goods_items
-from adapters.wco_values import MAX_TEXT, country, named, short
+from adapters.wco_values import MAX_TEXT, country, short
 from schemas.base import present
 from schemas.codes import (
     container_warning,
@@ -74,22 +74,22 @@ def read_identifiers(declaration: Element, findings: Findings, profile: Profile)
     """Gather the references of a declaration, its own numbers first."""
     found = Identifiers()
     previous = profile.table(FAMILY, "previous-document")
-    levels = [named(level) for level in _levels(declaration)]
+    levels = _levels(declaration)
     _add(found, "mrn", child(declaration, "ID"), findings)
     _add(found, "lrn", child(declaration, "FunctionalReferenceID"), findings)
     for level in levels:
-        for ucr in level.get("UCR", ())[:1]:
+        if (ucr := child(level, "UCR")) is not None:
             _add(found, "ucr", child(ucr, "ID"), findings)
             _add(found, "other", child(ucr, "TraderAssignedReferenceID"), findings)
     for level in levels:
-        for document in level.get("PreviousDocument", ()):
+        for document in children(level, "PreviousDocument"):
             kind = (text(document, "TypeCode") or "").upper()
             scheme: Scheme | None = previous.get(kind)
             if scheme is None:
                 scheme = _known_document(kind, profile) or "other"
             _add(found, scheme, child(document, "ID"), findings, kind)
     for level in levels:
-        for document in level.get("AdditionalDocument", ()):
+        for document in children(level, "AdditionalDocument"):
             _add_document(found, document, findings, profile)
     for shipment in children(declaration, "GoodsShipment"):
         _add(found, "other", child(shipment, "Invoice", "ID"), findings)
@@ -282,19 +282,16 @@ def read_transport(declaration: Element, findings: Findings, profile: Profile) -
 def read_parties(declaration: Element, findings: Findings) -> list[Party]:
     """The parties of the declaration, its shipments and its items, each once."""
     found: dict[Party, None] = {}
-    shipments = [named(shipment) for shipment in children(declaration, "GoodsShipment")]
-    own = named(declaration)
+    shipments = children(declaration, "GoodsShipment")
     for path, role in PARTIES:
-        of_shipment = path[0] == "GoodsShipment"
-        for level in shipments if of_shipment else [own]:
-            first, *below = path[1:] if of_shipment else path
-            for element in level.get(first, ())[:1]:
-                _add_party(found, child(element, *below), role, findings)
+        if path[0] != "GoodsShipment":
+            _add_party(found, child(declaration, *path), role, findings)
+            continue
+        for shipment in shipments:
+            _add_party(found, child(shipment, *path[1:]), role, findings)
     for item in goods_items(declaration):
-        level = named(item)
         for name, role in ITEM_PARTIES:
-            for element in level.get(name, ())[:1]:
-                _add_party(found, element, role, findings)
+            _add_party(found, child(item, name), role, findings)
     return list(found)
 
 
@@ -316,8 +313,8 @@ def _add_party(found: dict[Party, None], element: Element | None, role: str, fin
 def read_documents(declaration: Element) -> list[Document]:
     """The documents with the goods: additional ones (WCO 02A), previous ones (99A) and the invoices."""
     found: dict[Document, None] = {}
-    for level in map(named, _levels(declaration)):
-        for element in (*level.get("AdditionalDocument", ()), *level.get("PreviousDocument", ())):
+    for level in _levels(declaration):
+        for element in (*children(level, "AdditionalDocument"), *children(level, "PreviousDocument")):
             if number := short(text(element, "ID")):
                 issuer = short(text(element, "Submitter", "Name"))
                 found.setdefault(Document(**present(type=document_type(element), id=number, issuer=issuer)))

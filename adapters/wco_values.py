@@ -6,20 +6,12 @@ Owns how a value is checked and what is warned of. Never knows which part of a d
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from adapters.document import Element, Findings, Origin, child, local_name, read_time, text
+from adapters.document import Element, Findings, Origin, child, read_time, text
 from schemas.codes import is_country
 
 # The limits of the canonical fields.
 MAX_TEXT = 512
 MAX_COUNT = 10**9
-
-
-def named(element: Element) -> dict[str, list[Element]]:
-    """Return an element's children by local name: one walk, where many names are asked for."""
-    found: dict[str, list[Element]] = {}
-    for one in element:
-        found.setdefault(local_name(one), []).append(one)
-    return found
 
 
 def moment(element: Element | None, findings: Findings, origin: Origin) -> tuple[datetime, bool] | None:
