@@ -16,6 +16,7 @@ from typing import Any
 from adapters.document import Findings, Identifiers, Origin, read_time
 from adapters.edifact_envelope import Heading
 from adapters.edifact_syntax import Segment
+from adapters.waybills import air_waybill
 from schemas.base import present
 from schemas.codes import (
     container_warning,
@@ -42,6 +43,8 @@ KEYS: tuple[Scheme, ...] = (
 )  # fmt: skip
 _RANK = {scheme: rank for rank, scheme in enumerate(KEYS)}
 _SHIP = re.compile(r"(?:IMO)?\s?([0-9]{7})")
+# UNTDID 1153: air waybill, master air waybill.
+_WAYBILLS = ("AWB", "MWB")
 _MRN = re.compile(r"[0-9]{2}[A-Z]{2}[A-Z0-9]{13}[0-9]")
 _FLIGHT = re.compile(r"[A-Z0-9]{2}[A-Z]?[0-9]{1,4}[A-Z]?")
 # Fifteen digits before the point are what a double holds; exponents are for physics.
@@ -355,7 +358,7 @@ def add_reference(identifiers: Identifiers, segment: Segment, context: Context) 
     if scheme == "container":
         add_equipment(identifiers, segment, value, context)
     elif scheme and (scheme not in ("other", "seal") or len(value) >= MIN_REFERENCE):
-        identifiers.add(scheme, value)
+        identifiers.add(scheme, air_waybill(value) if qualifier in _WAYBILLS else value)
 
 
 def add_seals(identifiers: Identifiers, seals: Iterable[str]) -> None:
@@ -369,7 +372,7 @@ def add_document(identifiers: Identifiers, segment: Segment, context: Context) -
     """Take a DOC: C002 its name (1001), C503 its number."""
     scheme = context.table("document").get(segment.get(1))
     if scheme:
-        identifiers.add(scheme, segment.get(2))
+        identifiers.add(scheme, air_waybill(segment.get(2), segment.get(1)))
 
 
 def add_equipment(

@@ -76,6 +76,7 @@ def test_a_transport_document_of_the_manifest_is_that_of_the_carriers_event() ->
 
 
 WAYBILLS: dict[str, bytes] = {
+    "edifact-cuscar": CARGO_REPORT.replace("RFF+BM:HSLTH26000417", "RFF+AWB:18012345675").encode(),
     "n42": modern(
         item=f"<RadItemInformation>{characteristic('Air Waybill', '180-1234 5675')}</RadItemInformation>"
     ).encode(),
