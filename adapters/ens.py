@@ -29,6 +29,7 @@ from adapters.ens_structures import NAMESPACE_PREFIX, STRUCTURES, TRADERS, Trade
 from adapters.ens_write import write_answer
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
+from adapters.waybills import air_waybill
 from schemas import Message, Shipment
 from schemas.base import present
 from schemas.codes import (
@@ -191,7 +192,8 @@ class _Reader:
         for item in self.items:
             add("ucr", item.value("ComRefNumGIM1"))
             for produced in item.groups("PRODOCDC2"):
-                add(self.codes.document(produced.value("DocTypDC21") or ""), produced.value("DocRefDC23"))
+                kind, number = produced.value("DocTypDC21") or "", produced.value("DocRefDC23") or ""
+                add(self.codes.document(kind), air_waybill(number, kind))
             for container in item.groups("CONNR2"):
                 self._add_container(container.field("ConNumNR21"))
             for means in item.groups("IDEMEATRAGI970"):

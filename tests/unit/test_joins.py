@@ -10,6 +10,7 @@ from adapters.document import Document, Origin
 from adapters.formats import recognise
 from adapters.translator import messages
 from tests.edifact_documents import CARGO_REPORT
+from tests.entry_summaries import NEW
 from tests.unit.test_dcsa import boxed, event_2
 from tests.unit.test_epcis import OBJECT, document, event, xml
 from tests.unit.test_n42 import alarm, characteristic, modern, nuclide
@@ -76,6 +77,7 @@ def test_a_transport_document_of_the_manifest_is_that_of_the_carriers_event() ->
 
 
 WAYBILLS: dict[str, bytes] = {
+    "ens": NEW.replace("N705</DocTypDC21><DocRefDC23>BL 1", "N740</DocTypDC21><DocRefDC23>180 12345675").encode(),
     "edifact-cuscar": CARGO_REPORT.replace("RFF+BM:HSLTH26000417", "RFF+AWB:18012345675").encode(),
     "n42": modern(
         item=f"<RadItemInformation>{characteristic('Air Waybill', '180-1234 5675')}</RadItemInformation>"
