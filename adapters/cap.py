@@ -54,15 +54,15 @@ class Cap:
             return 0.8 if children(root, "identifier") or children(root, "msgType") else 0.2
         if is_distribution(root):
             return 0.95 if inside else 0.5
-        # Escaped, an alert still names its namespace.
-        told = inside or _has_cap(root) or any(ns.encode() in document.content for ns in CAP_NAMESPACES)
-        if kind in ("feed", "entry") and namespace(root) == ATOM:
-            return 0.95 if told else 0.5
-        if kind in ("rss", "RDF") and child(root, "channel") is not None:
-            return 0.95 if told else 0.5 if any(is_cap(u) for u in root.nsmap.values()) else 0.2
         if kind == "alerts":
             return 0.9 if inside else 0.5
-        return 0.7 if any(is_cap(namespace(e)) for e in root.iter("{*}alert")) else 0.0
+        is_atom = kind in ("feed", "entry") and namespace(root) == ATOM
+        if not is_atom and not (kind in ("rss", "RDF") and child(root, "channel") is not None):
+            return 0.7 if inside and any(is_cap(namespace(e)) for e in root.iter("{*}alert")) else 0.0
+        # Escaped, an alert still names its namespace.
+        if inside or _has_cap(root) or any(ns.encode() in document.content for ns in CAP_NAMESPACES):
+            return 0.95
+        return 0.5 if is_atom or any(is_cap(u) for u in root.nsmap.values()) else 0.2
 
     def read(self, document: Document, origin: Origin) -> Reading:
         """Read every alert of the document.

@@ -17,7 +17,7 @@ from lxml import etree
 
 from adapters.codelists import CodeLists, built_in
 from adapters.profile import NEUTRAL, Profile
-from schemas.base import present
+from schemas.codes import normal_identifier
 from schemas.errors import Fault, TranslationError
 from schemas.shipment import Identifier, Remark, Scheme
 
@@ -337,10 +337,13 @@ class Identifiers:
 
     def add(self, scheme: Scheme, value: str | None, issuer: str | None = None) -> None:
         """Take one reference; an absent or blank value is passed over, an over-long one too."""
-        if value is None or not value.strip() or len(value) > 256:
+        if value is None or len(value) > 256:
             return
-        found = Identifier(**present(scheme=scheme, value=value, issuer=issuer[:512] if issuer else None))
-        self._seen.setdefault((found.scheme, found.value), found)
+        normal = normal_identifier(value)
+        # Documents name the same reference again and again; a model costs more than looking for it.
+        if normal and (scheme, normal) not in self._seen:
+            fields: dict[str, Any] = {"issuer": issuer[:512]} if issuer else {}
+            self._seen[scheme, normal] = Identifier(scheme=scheme, value=normal, **fields)
 
     def first(self, *schemes: Scheme) -> str | None:
         """Return the first value of the first of these schemes that has one."""

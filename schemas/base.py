@@ -4,12 +4,14 @@ Owns the pydantic configuration. Never knows a particular message.
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema, core_schema
 
 T = TypeVar("T")
+_NUMBERS = (int, float, Decimal)
 
 # RFC 3339, section 5.6. A leap second is refused: no clock here can represent it.
 RFC3339_PATTERN = (
@@ -72,7 +74,8 @@ class Body(BaseModel):
 
 def present(**fields: Any) -> dict[str, Any]:
     """Return only the fields that hold something, for building a model from what a document had."""
-    return {name: value for name, value in fields.items() if value is not None and value not in ("", [], {}, ())}
+    # Zero and false are values; whatever else is false holds nothing.
+    return {name: value for name, value in fields.items() if value or isinstance(value, _NUMBERS)}
 
 
 def rfc3339(moment: datetime) -> str:
