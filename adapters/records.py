@@ -18,6 +18,9 @@ from schemas.errors import Fault, TranslationError
 # What JSON can hold and no message may: control characters, and halves of characters.
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _NAME_CHARACTERS = 128
+# Bytes that neither separate values nor open what holds some.
+_UNMARKED = bytes(set(range(256)) - set(b",[{"))
+_NESTED = frozenset({dict, list})
 _BLANK_AROUND = re.compile(r"^\s|\s$")
 _JSON: "WeakKeyDictionary[Document, Any]" = WeakKeyDictionary()
 
@@ -41,9 +44,10 @@ def json_of(document: Document) -> Any:
 
 def parse_json(content: bytes | str) -> Any:
     """Parse JSON text; see `json_of` for what is raised."""
-    marks: tuple[Any, ...] = (b",", b"[", b"{") if isinstance(content, bytes) else (",", "[", "{")
-    commas, arrays, objects = (content.count(mark) for mark in marks)
-    if commas + arrays + objects > MAX_MARKUP:
+    raw = content if isinstance(content, bytes) else content.encode(errors="surrogatepass")
+    marks = raw.translate(None, _UNMARKED)
+    nested = marks.count(b"[") + marks.count(b"{")
+    if nested + marks.count(b",") > MAX_MARKUP:
         raise TranslationError([Fault("too-much-markup", "", f"more than {MAX_MARKUP} values")])
     try:
         text = content.decode(json.detect_encoding(content)) if isinstance(content, bytes) else content
@@ -55,16 +59,17 @@ def parse_json(content: bytes | str) -> Any:
     except ValueError as error:
         place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise TranslationError([Fault("not-json", place, str(error)[:200])]) from None
-    if arrays + objects > MAX_DEPTH:
+    if nested > MAX_DEPTH:
         _check_depth(found)
     return found
 
 
 def _check_depth(value: Any) -> None:
-    level = [value] if isinstance(value, dict | list) else []
+    level = [value] if type(value) in _NESTED else []
     for _ in range(MAX_DEPTH):
-        members = (inner for one in level for inner in (one.values() if isinstance(one, dict) else one))
-        level = [inner for inner in members if isinstance(inner, dict | list)]
+        level = [
+            inner for one in level for inner in (one.values() if type(one) is dict else one) if type(inner) in _NESTED
+        ]
         if not level:
             return
     raise TranslationError([Fault("too-deep", "", f"more than {MAX_DEPTH} levels")])
