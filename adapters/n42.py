@@ -9,7 +9,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from adapters.document import Document, Findings, Identifiers, Origin, local_name, place_of
+from adapters.document import Document, Element, Findings, Identifiers, Origin, local_name, place_of
 from adapters.n42_read import MAX_SPECTRA, ROOTS, Alarm, Passage, codes, instruments, passage_of
 from adapters.profile import NEUTRAL, Profile
 from adapters.records import fold
@@ -62,6 +62,7 @@ class N42:
             passage = passage_of(data, origin, findings, origin.profile)
             key = passage.uuid if passage.uuid and re.fullmatch(r"[\w.{}-]{8,64}", passage.uuid) else ""
             subject = f"n42-{key or document.sha256[:32]}" + (f"-{number}" if number and not key else "")
+            _raise(passage, data, findings, origin.profile)
             made = _drafts(passage, subject, origin)
             if not made:
                 code, detail = _untold(passage)
@@ -78,6 +79,19 @@ class N42:
         """Refuse: an instrument writes what it measured."""
         detail = "n42 is read only; cap writes the alert, wco-res or defra-decision the hold"
         raise TranslationError([Fault("not-expressible", "/type", detail)])
+
+
+def _raise(passage: Passage, data: Element, findings: Findings, profile: Profile) -> None:
+    """Take nuclear material identified in a named item for an alarm, where the instrument raised none.
+
+    Handhelds identify and do not alarm; of what an officer cannot release, nobody should only be told that it was
+    inspected.
+    """
+    alarming = codes(profile, "alarming")
+    grave = [one.name for one in passage.nuclides if alarming.get(fold(one.category or "")) == "yes"]
+    if grave and not passage.alarms and passage.identifiers:
+        passage.alarms.append(Alarm("isotope", f"identified: {', '.join(grave)}"[:512]))
+        findings.warn("alarm-by-nuclide", place_of(data), "nuclear material in a named item is taken for an alarm")
 
 
 def _drafts(passage: Passage, subject: str, origin: Origin) -> list[Draft]:

@@ -240,6 +240,24 @@ def test_an_agency_says_with_which_words_its_instruments_say_yes_and_no() -> Non
     assert "Ja" not in (alert.data.description or "")
 
 
+def test_nuclear_material_in_a_named_item_is_an_alarm_although_the_instrument_raised_none() -> None:
+    alert, held = read(modern(nuclides=nuclide("Pu-239", kind="SNM") + nuclide("K-40", kind="NORM")))
+    assert (alert.type, alert.data.severity) == ("alert.issued", "Extreme")
+    assert "Pu-239" in alert.data.description
+    assert (held.type, held.subject) == ("shipment.held", "CBMU2046175")
+    assert "alarm-by-nuclide" in [one.code for one in held.data.native.warnings]
+    # What is said of nothing in particular, is of another category or was not found raises nothing.
+    for quiet in (
+        modern(item="", occupied="false", nuclides=nuclide("Pu-239", kind="SNM")),
+        modern(nuclides=nuclide("Cs-137", kind="Industrial")),
+        modern(nuclides=nuclide("Pu-239", kind="SNM", found="false")),
+    ):
+        assert [one.type for one in read(quiet)] == ["shipment.inspected"]
+    own = Profile("kr", "", "1", NEUTRAL, {"n42": {"alarming": {"snm": "no"}}})
+    told = messages(N42, Document(modern(nuclides=nuclide("U-235", kind="SNM")).encode()), replace(ORIGIN, profile=own))
+    assert [one.type for one in told] == ["shipment.inspected"]
+
+
 UUID = " n42DocUUID='0a1b2c3d-0000-4000-8000-000000000001'"
 
 
