@@ -15,7 +15,7 @@ from typing import Any
 from adapters.dcsa_values import FAMILY, MAX_EVENTS, References, last_resort, place, transport
 from adapters.document import Findings, Origin
 from adapters.json_document import Node, moment
-from adapters.observed import DCSA_EVENT, RETRACTED, SKIP, Notes
+from adapters.observed import DCSA_EVENT, RETRACTED, SKIP, Summary
 from adapters.translator import Draft, Reading
 from schemas import Shipment
 from schemas.base import present, rfc3339
@@ -38,7 +38,7 @@ def read_events(whole: Any, origin: Origin) -> Reading:
     findings = Findings()
     drafts: list[Draft] = []
     seen: dict[str, dict[str, Any]] = {}
-    notes = Notes()
+    summary = Summary()
     number = 0
     for number, node in enumerate(_events(whole, findings), 1):
         if number > MAX_EVENTS:
@@ -46,12 +46,12 @@ def read_events(whole: Any, origin: Origin) -> Reading:
             break
         if _repeated(node, seen):
             continue
-        draft = _draft(node, origin, notes)
+        draft = _draft(node, origin, summary)
         if draft is not None:
             drafts.append(draft)
         if node.hopeless:
             break
-    settle(drafts, findings, notes.skipped, number)
+    settle(drafts, findings, summary.skipped, number)
     return Reading(tuple(drafts), tuple(findings.warnings))
 
 
@@ -125,7 +125,7 @@ def _is_uuid(text: str) -> bool:
         return False
 
 
-def _draft(node: Node, origin: Origin, notes: Notes) -> Draft | None:
+def _draft(node: Node, origin: Origin, summary: Summary) -> Draft | None:
     head = node.node("eventClassification") or node
     is_3 = head is not node
     kind = head.text("eventTypeCode" if is_3 else "eventType") or ""
@@ -136,7 +136,7 @@ def _draft(node: Node, origin: Origin, notes: Notes) -> Draft | None:
     classifier = _classifier(head, origin)
     references = References(origin.profile, node)
     papers = _papers(node, references, is_3)
-    word, own = _word(head, node, kind, papers, origin, notes)
+    word, own = _word(head, node, kind, papers, origin, summary)
     if word is None or found is None or classifier is None:
         return None
     occurred, assumed = found
@@ -203,7 +203,7 @@ def _papers(node: Node, references: References, is_3: bool) -> list[str]:
 
 
 def _word(
-    head: Node, node: Node, kind: str, papers: list[str], origin: Origin, notes: Notes
+    head: Node, node: Node, kind: str, papers: list[str], origin: Origin, summary: Summary
 ) -> tuple[str | None, tuple[str, str] | None]:
     """Return the word for an event, and its own code as a document where that word says less; None without one."""
     if kind not in _TYPES:
@@ -226,17 +226,17 @@ def _word(
     word = None if meaning is None else at_large.get("isRetracted") if taken_back else meaning or at_large.get(kind)
     if not word or SKIP in (word, meaning):
         told = said if len(said) <= 16 and said.isascii() else "a code of no list"
-        notes.warn(head, "no-words", member, f"the profile does not carry {told}; skipped")
-        notes.skip("retracted events" if taken_back else told)
+        summary.warn(head, "no-words", member, f"the profile does not carry {told}; skipped")
+        summary.skip("retracted events" if taken_back else told)
         return None, None
     if taken_back:
         detail = f"{kind} {said}: its sender took the event back; told as {word}"
-        notes.warn(node, "retracted", "isRetracted", detail)
+        summary.warn(node, "retracted", "isRetracted", detail)
         return str(word), (RETRACTED, f"{kind} {code}")
     if meaning:
         return str(word), None
     detail = f"{kind} {said}: read as {word}, the profile's word for events at large"
-    notes.warn(head, "fall-back", member, detail)
+    summary.warn(head, "fall-back", member, detail)
     return str(word), (DCSA_EVENT, " ".join([kind, code, *_detected(node)]))
 
 

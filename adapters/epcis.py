@@ -14,7 +14,7 @@ from adapters.epcis_stream import DOCUMENTS, ENVELOPE, EVENTS, QUERIES, ROOTS, S
 from adapters.epcis_write import write_event
 from adapters.epcis_xml import xml_events
 from adapters.json_document import Node, looks_like_json
-from adapters.observed import Notes
+from adapters.observed import Summary
 from adapters.profile import NEUTRAL, Profile
 from adapters.translator import Draft, Reading, Translator
 from schemas import Message
@@ -50,11 +50,11 @@ class _Epcis:
         yield from self._drafts(self._events(source, findings), origin, findings)
 
     def _drafts(self, nodes: Iterator[Node], origin: Origin, findings: Findings) -> Iterator[Draft]:
-        notes = Notes()
+        summary = Summary()
         seen = made = 0
         for node in nodes:
             seen += 1
-            draft = draft_of(node, origin, notes)
+            draft = draft_of(node, origin, summary)
             if draft is not None:
                 made += 1
                 yield draft
@@ -63,7 +63,7 @@ class _Epcis:
         if seen == 0 and not findings.faults:
             findings.fault("no-event", "", "there is no event in it: a query, master data or an empty list")
         elif made == 0 and not findings.faults:
-            what = ", ".join(sorted(notes.skipped))[:400]
+            what = ", ".join(sorted(summary.skipped))[:400]
             findings.fault("no-words", "", f"nothing in it that urn:cbm:shipment:1 has a word for: {what}")
         findings.settle()
 

@@ -16,7 +16,7 @@ from adapters.epcis_keys import read_key
 from adapters.epcis_stream import EVENTS, ORDER
 from adapters.epcis_things import EPCS, FAMILY, MAX_GOODS, PLAIN_URI, QUANTITIES, URI, Things, cbv_word, known, uri_of
 from adapters.json_document import Node, clean, moment
-from adapters.observed import ERRONEOUS, NO_STEP, SKIP, STEP, Notes
+from adapters.observed import ERRONEOUS, NO_STEP, SKIP, STEP, Summary
 from adapters.profile import Profile
 from adapters.translator import Draft
 from schemas import Shipment
@@ -37,11 +37,11 @@ _KNOWN = {
 DISPOSITION = "disposition"
 
 
-def draft_of(node: Node, origin: Origin, notes: Notes) -> Draft | None:
-    """Read one event; None where it is at fault, or skipped with what it is noted in `notes`."""
+def draft_of(node: Node, origin: Origin, summary: Summary) -> Draft | None:
+    """Read one event; None where it is at fault, or skipped with what it is noted in `summary`."""
     kind = node.text("type") or ""
     if kind not in EVENTS:
-        _foreign(node, kind, notes)
+        _foreign(node, kind, summary)
         return None
     before = len(node.findings.faults)
     found = moment(node, "eventTime", origin)
@@ -51,7 +51,7 @@ def draft_of(node: Node, origin: Origin, notes: Notes) -> Draft | None:
     step = _stated(node, "bizStep", origin.profile.table(FAMILY, "biz_step"))
     disposition = _stated(node, "disposition", origin.profile.table(FAMILY, "disposition"))
     wrong = node.node("errorDeclaration")
-    word = _word(node, kind, step, origin.profile, notes, erroneous=wrong is not None)
+    word = _word(node, kind, step, origin.profile, summary, erroneous=wrong is not None)
     things = Things(node, origin.profile)
     parties = list(_parties(node, origin.profile))
     if word is None or found is None or len(node.findings.faults) > before:
@@ -60,7 +60,7 @@ def draft_of(node: Node, origin: Origin, notes: Notes) -> Draft | None:
     identifiers, documents, goods = things.settled()
     if not identifiers:
         node.warn("no-identifier", "", "it names no thing, no batch and no business transaction; skipped")
-        notes.skip("events that name no thing")
+        summary.skip("events that name no thing")
         return None
     decided = None
     if wrong is not None:
@@ -108,10 +108,10 @@ def _correlation(node: Node) -> dict[str, Any]:
     return {"correlationid": id_} if isinstance(id_, str) and len(id_) <= 256 and PLAIN_URI.fullmatch(id_) else {}
 
 
-def _foreign(node: Node, kind: str, notes: Notes) -> None:
+def _foreign(node: Node, kind: str, summary: Summary) -> None:
     if URI.fullmatch(kind):
-        notes.warn(node, "no-words", "type", "an event of an extension; skipped")
-        notes.skip("events of extensions")
+        summary.warn(node, "no-words", "type", "an event of an extension; skipped")
+        summary.skip("events of extensions")
     else:
         node.fault("event-type", "type", f"one of {', '.join(EVENTS)}, or a URI")
 
@@ -199,20 +199,24 @@ def word_of(step: str | None, kind: str, profile: Profile) -> str | None:
     return str(word) if word and word != SKIP else None
 
 
-def _word(node: Node, kind: str, step: str | None, profile: Profile, notes: Notes, *, erroneous: bool) -> str | None:
+def _word(
+    node: Node, kind: str, step: str | None, profile: Profile, summary: Summary, *, erroneous: bool
+) -> str | None:
     action = node.text("action") if kind not in _WITHOUT_ACTION else None
     told = " ".join(part for part in (kind, action if action in _ACTIONS else None, step or "without a step") if part)
     if erroneous:
         word = word_of(None, "errorDeclaration", profile)
         detail = f"{told}: its sender declares that it did not happen so; told as {word}"
-        notes.warn(node, "declared-erroneous", "errorDeclaration", detail)
+        summary.warn(node, "declared-erroneous", "errorDeclaration", detail)
     else:
         word = word_of(step, kind, profile)
         if word and profile.table(FAMILY, "biz_step").get(step or "") != word:
-            notes.warn(node, "fall-back", "bizStep", f"{told}: read as {word}, the profile's word for events at large")
+            summary.warn(
+                node, "fall-back", "bizStep", f"{told}: read as {word}, the profile's word for events at large"
+            )
     if word is None:
-        notes.warn(node, "no-words", "bizStep", f"the profile does not carry {told}; skipped")
-        notes.skip("events declared erroneous" if erroneous else told)
+        summary.warn(node, "no-words", "bizStep", f"the profile does not carry {told}; skipped")
+        summary.skip("events declared erroneous" if erroneous else told)
     return word
 
 

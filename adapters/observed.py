@@ -39,7 +39,7 @@ def refuse_observed(body: Shipment) -> list[Fault]:
 
 
 @dataclass(slots=True)
-class Notes:
+class Summary:
     """What there is to say of a document's events together, so that a thousand of a kind are told of once."""
 
     skipped: set[str] = field(default_factory=set)
