@@ -349,19 +349,19 @@ def test_a_document_of_megabytes_is_read_soon() -> None:
     big = modern(alarm("Gamma")).replace("</ChannelData>", "1 " * 2_000_000 + "</ChannelData>")
     many = modern(alarm("Gamma"), more=f"<RadMeasurement>{SPECTRUM * 20_000}</RadMeasurement>")
     for content in (big, many):
-        started = time.perf_counter()
+        started = time.process_time()
         assert len(read(content)) == 2
-        assert time.perf_counter() - started < 5
+        assert time.process_time() - started < 5
     flood = modern(alarm("Gamma", "x") * 5000 + "".join(alarm("Other", str(n)) for n in range(500)))
     assert len(read(flood)[0].data.parameters) < 70
 
 
 @pytest.mark.parametrize("prolog", [" " * 50_000, "<?a?>" * 10_000, "<!--a-->" * 10_000, "<?" * 20_000])
 def test_a_hostile_prolog_ends_soon(prolog: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with suppress(TranslationError):
         messages(by_name("n42"), Document((prolog + "x" + modern(more="<D:a/>")).encode()), ORIGIN)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 _SEEDS = [modern(alarm("Gamma"), nuclide("Cs-137")).encode(), portal("<VIN>1</VIN>", "<Alarm>Gamma</Alarm>").encode()]

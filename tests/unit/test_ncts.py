@@ -556,10 +556,10 @@ def test_a_written_decision_reads_back_as_the_same_decision(message: Any) -> Non
 def test_hostile_sizes_cost_no_more_than_their_length(build: Any) -> None:
     def seconds(count: int) -> float:
         content = transit("CC056C", operation(f"MRN={MRN}"), build(count))
-        started = time.perf_counter()
+        started = time.process_time()
         with contextlib.suppress(TranslationError):
             read(content)
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     seconds(100)
     assert seconds(8000) < 40 * max(seconds(1000), 0.01)

@@ -316,7 +316,7 @@ def test_what_only_describes_a_thing_is_no_event() -> None:
 
 
 def test_floods_end_soon_and_are_told() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     pieces = [{"@type": "cargo:Piece", "@id": f"https://x.org/{number}"} for number in range(20_000)]
     many = {"@context": CONTEXT, "@graph": [CONSIGNMENT | {"cargo:pieces": pieces}, *[event() for _ in range(300)]]}
     found = messages(by_name("iata-one-record"), Document(json.dumps(many).encode()), ORIGIN)
@@ -327,7 +327,7 @@ def test_floods_end_soon_and_are_told() -> None:
     assert refusal(sea) == ["too-many"]
     circle = {"@context": CONTEXT, "@graph": [event(), CONSIGNMENT | {"cargo:pieces": [{"@id": SHIPMENT}]}]}
     assert read_one(circle).type == "shipment.departed"
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 _names = st.sampled_from([

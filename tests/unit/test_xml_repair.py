@@ -106,11 +106,11 @@ def test_nothing_is_guessed(content: bytes) -> None:
      b"&#x" + b"0" * 800_000, b" a:b" * 200_000],
 )  # fmt: skip
 def test_a_flood_ends_soon(flood: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for content in (b"<a>\x01<!-- -- -->" + flood + b"</a>", b"<p:a>" + flood, flood):
         with suppress(TranslationError):
             root_of(Document(content), Findings())
-    assert time.perf_counter() - started < 8
+    assert time.process_time() - started < 8
 
 
 @settings(max_examples=300, deadline=None)
