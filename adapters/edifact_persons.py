@@ -165,9 +165,10 @@ def _calls(head: list[Segment], context: Context) -> Iterator[_Call]:
         if event is None:
             continue
         found: _Call | None = None
-        for later in head[index + 1 :]:
-            if later.tag != "DTM":
-                break
+        # Not `head[index + 1 :]`, which copies what is left for each stop.
+        at = index + 1
+        while at < len(head) and (later := head[at]).tag == "DTM":
+            at += 1
             meaning = table.get(later.get(1))
             when = moment(later, context) if meaning and meaning[0] == event else None
             if meaning and when is not None:

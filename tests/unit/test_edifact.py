@@ -544,7 +544,9 @@ def test_a_head_of_thousands_of_dates_or_stops_is_gone_through_once(name: str, h
         return time.process_time() - began
 
     took(2_000)
-    assert took(60_000) < 12 * took(12_000) + 0.1
+    # What else the machine does makes a reading slower, never faster.
+    short, long = (min(took(length) for _ in range(4)) for length in (12_000, 60_000))
+    assert long < 12 * short + 0.1
 
 
 def test_a_stream_yields_what_it_has_before_the_end_comes() -> None:
