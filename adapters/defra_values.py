@@ -67,11 +67,15 @@ def add_ched(reference: str | None, identifiers: Identifiers) -> str | None:
     return key
 
 
+# What an identifier holds.
+MAX_REFERENCE = 256
+
+
 def add_entry(reference: str | None, record: Record, identifiers: Identifiers) -> str | None:
-    """Take the entry reference of a declaration; return it in its normal form."""
-    if reference is None:
+    """Take the entry reference of a declaration; return it in its normal form, None where there is none it can be."""
+    normal = normal_identifier(reference or "")
+    if not normal or len(normal) > MAX_REFERENCE:
         return None
-    normal = normal_identifier(reference)
     if _MRN.fullmatch(normal) is None:
         record.warn("mrn-form", "not the form of an MRN: two digits of the year, a country code, fourteen characters")
     identifiers.add("mrn", normal, CUSTOMS)

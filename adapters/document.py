@@ -329,6 +329,10 @@ def read_date(value: str) -> date | None:
     return found[0].date() if found else None
 
 
+# What a reference has in its normal form (`schemas.codes.IdentifierValue`).
+_MAX_IDENTIFIER = 256
+
+
 class Identifiers:
     """Gathers a document's references: normalised, each once, in order of appearance."""
 
@@ -337,9 +341,10 @@ class Identifiers:
 
     def add(self, scheme: Scheme, value: str | None, issuer: str | None = None) -> None:
         """Take one reference; an absent or blank value is passed over, an over-long one too."""
-        if value is None or len(value) > 256:
+        normal = normal_identifier(value or "")
+        # Capital letters can be more than small ones: ß.
+        if len(normal) > _MAX_IDENTIFIER:
             return
-        normal = normal_identifier(value)
         # Documents name the same reference again and again; a model costs more than looking for it.
         if normal and (scheme, normal) not in self._seen:
             fields: dict[str, Any] = {"issuer": issuer[:512]} if issuer else {}

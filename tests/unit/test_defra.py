@@ -605,6 +605,15 @@ def test_faults_and_warnings_never_repeat_what_the_document_says() -> None:
     assert secret not in str(caught.value)
 
 
+@pytest.mark.parametrize("entry", ["X" * 257, "X" * 513, "\u00df" * 200])
+def test_a_reference_that_no_identifier_holds_names_no_declaration(entry: str) -> None:
+    error = json.dumps(
+        {"header": {"entryReference": entry}, "errors": [{"errorCode": "ALVSVAL101", "errorMessage": "x"}]}
+        | {"serviceHeader": {"sourceSystem": "ALVS", "correlationId": "1"}}
+    )
+    assert refusal(error) == ["no-identifier"]
+
+
 def test_floods_end_soon_and_are_told() -> None:
     flood = decision("".join(item(number, ("H219", "Q")) for number in range(1, 5000)))
     assert len(refusal(flood)) <= 110

@@ -296,3 +296,12 @@ def test_warnings_end_at_a_hundred_and_faults_are_all_told() -> None:
     with pytest.raises(TranslationError) as caught:
         findings.settle()
     assert len(caught.value.faults) == module.MAX_WARNINGS + 50
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"), [("\u00df" * 128, 1), ("\u00df" * 129, 0), ("a" * 256, 1), ("a b" * 120, 1), (" ", 0)]
+)
+def test_a_reference_is_as_long_as_its_normal_form(value: str, kept: int) -> None:
+    found = Identifiers()
+    found.add("other", value)
+    assert len(found.as_list()) == kept
