@@ -17,7 +17,7 @@ from adapters import large
 from adapters.codelists import built_in, kept
 from adapters.document import MAX_DOCUMENT_BYTES, Document, Findings, Origin
 from adapters.events import split
-from adapters.formats import FORMATS, Found, by_name, documents_in, read_all
+from adapters.formats import FALLBACK_FORMAT, FORMATS, Found, by_name, documents_in, read_all
 from adapters.profile import chosen
 from adapters.translator import Streaming, Translator
 from broker.cli.common import check_agency, note, out, print_faults, read_input, write
@@ -25,7 +25,6 @@ from schemas import Message, parse
 from schemas.envelope import MAX_FAULTS
 from schemas.errors import Fault, InvalidMessage, NotFound
 
-FALLBACK_FORMAT = "cloudevents"
 # The agency in whose name messages are written where none is given: nobody's.
 _NOBODY = "xx.convert"
 # The contract's limit of a message.

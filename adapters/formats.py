@@ -23,6 +23,8 @@ FORMATS: dict[str, Translator] = {
 }
 # Below this a document is of no known format rather than of the likeliest.
 THRESHOLD = 0.5
+# cbm's own, in which every message can be written.
+FALLBACK_FORMAT = "cloudevents"
 # So much of a document tells its message types.
 _HEAD_BYTES = 64 * 1024
 

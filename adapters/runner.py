@@ -25,7 +25,7 @@ from adapters import codelists, large, profile
 from adapters.answers import Answers
 from adapters.document import Document, Origin
 from adapters.folder import WHOLE_PREFIX, Folders, safe_name, write_whole
-from adapters.formats import by_name, documents_in, read_all
+from adapters.formats import FALLBACK_FORMAT, by_name, documents_in, read_all
 from adapters.notes import Notes
 from adapters.translator import Streaming, Translator
 from adapters.watch import Watch
@@ -50,7 +50,6 @@ _LARGE_BYTES = 1024 * 1024
 _TOGETHER = 200
 _PROGRESS_S = 10.0
 _INTERNAL = (Fault("internal-error", "", "a fault of cbm's own; see the adapter's log"),)
-FALLBACK_FORMAT = "cloudevents"
 
 
 @dataclass(frozen=True, slots=True)
