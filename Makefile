@@ -27,7 +27,7 @@ run: install
 # A file's tests stay together; the files go in their order, for the slowest stand first.
 WORKERS ?= $(if $(TESTS),0,3)
 test: install postgresql
-	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(TESTS)
 
 .PHONY: postgresql
 postgresql:

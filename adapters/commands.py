@@ -187,7 +187,8 @@ async def _address(config: Path | None, agency: str, stopping: asyncio.Event) ->
                 log.warning("amqp.lost", agency=agency, reason=str(error), wait_s=wait_s)
                 said = True
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await stopping.wait()
         wait_s = min(wait_s * 1.5, 3)
     return None
 

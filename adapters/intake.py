@@ -108,7 +108,8 @@ class Intake:
                 await asyncio.to_thread(_into, temporary, self._folders.inbox / name)
                 self._nudge()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(progress.ended.wait(), self._http.wait_s)
+                    async with asyncio.timeout(self._http.wait_s):
+                        await progress.ended.wait()
                 return _outcome(progress)
         except TimeoutError:
             return _answer(408, "too-slow", f"nothing came for {IDLE_S:g} s")
@@ -123,7 +124,8 @@ class Intake:
         size = 0
         with path.open("wb") as file:
             while True:
-                chunk = await asyncio.wait_for(request.content.read(_CHUNK_BYTES), IDLE_S)
+                async with asyncio.timeout(IDLE_S):
+                    chunk = await request.content.read(_CHUNK_BYTES)
                 if not chunk:
                     break
                 size += len(chunk)

@@ -338,7 +338,8 @@ class Session:
         except (AMQPConnectionError, OSError) as error:
             raise _open_error(error, where, tls=tls) from None
         try:
-            await asyncio.wait_for(asyncio.shield(opened), timeout_s + 1)
+            async with asyncio.timeout(timeout_s + 1):
+                await asyncio.shield(opened)
         except TimeoutError:
             with contextlib.suppress(Exception):
                 connection.close()
@@ -398,7 +399,8 @@ class Session:
         self.lost.add_done_callback(on_lost)
         try:
             self._connection.channel(on_open_callback=_guarded(on_open))
-            return await asyncio.wait_for(opened, OPEN_TIMEOUT_S)
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                return await opened
         except TimeoutError:
             raise TimedOut(f"{self.where} opened no channel within {OPEN_TIMEOUT_S} s") from None
         except (ConnectionWrongStateError, ConnectionClosed):

@@ -370,7 +370,8 @@ class PrivateNode:
                 await _dead(pid, STOP_TIMEOUT_S)
         if self._process is not None:
             try:
-                await asyncio.wait_for(self._process.wait(), 5)
+                async with asyncio.timeout(5):
+                    await self._process.wait()
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(self._process.pid, signal.SIGKILL)

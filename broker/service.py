@@ -165,7 +165,8 @@ class Broker:
                 pause = random.uniform(wait_s / 2, wait_s)
                 log.warning("amqp.lost", reason=str(error), wait_s=round(pause, 3))
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._stopping.wait()
                 wait_s = min(wait_s * 2, self._limits.retry_max_s)
             finally:
                 self.serving.clear()

@@ -153,7 +153,8 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), self._settings.limits.drain_s + 10)
+                async with asyncio.timeout(self._settings.limits.drain_s + 10):
+                    await process.wait()
             except TimeoutError:
                 process.kill()
                 await process.wait()

@@ -164,7 +164,10 @@ def test_a_document_that_makes_a_refused_message_comes_back_with_the_receipt(sea
     until(lambda: "ten-years-off.json" in reasons(seaport, BORDER), 30, "its return")
     faults = reasons(seaport, BORDER)["ten-years-off.json"]["receipt"]["faults"]
     assert [(fault["code"], fault["pointer"]) for fault in faults] == [("time-ahead", "/time")]
-    assert (seaport.of(BORDER) / "failed" / "ten-years-off.json").read_bytes() == as_bytes(event)
+    # The reasons are written first, so that a document is never in `failed` without them.
+    failed = seaport.of(BORDER) / "failed" / "ten-years-off.json"
+    until(failed.exists, 10, "its move")
+    assert failed.read_bytes() == as_bytes(event)
 
 
 def wrong() -> dict[str, tuple[dict[str, Any], tuple[str, str]]]:
