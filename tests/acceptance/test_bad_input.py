@@ -14,7 +14,7 @@ import pytest
 from tests.acceptance.seaport import AGENCIES, BORDER, CUSTOMS, EXAMPLE, QUARANTINE, Seaport, port, until
 from tests.harness import alert, as_bytes, shipment
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 def mounted(folder: Path, size: str) -> bool:

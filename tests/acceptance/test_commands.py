@@ -14,7 +14,7 @@ import pytest
 from tests.acceptance.seaport import BORDER, CBM, CUSTOMS, EXAMPLE, QUARANTINE, ROOT, Done, Seaport, until
 from tests.harness import alert, as_bytes, shipment
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 def mine(**attributes: Any) -> dict[str, Any]:

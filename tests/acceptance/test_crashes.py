@@ -26,7 +26,7 @@ from tests.acceptance.seaport import BORDER, CUSTOMS, EXAMPLE, QUARANTINE, Runni
 from tests.harness import alert, as_bytes, shipment
 
 # Twenty starts of a RabbitMQ take four minutes on two cores that others use too, and twice that on slow ones.
-pytestmark = pytest.mark.timeout(700)
+pytestmark = pytest.mark.timeout(1500)
 
 CRASHES = 20
 ALERT_READERS = (QUARANTINE, BORDER)

@@ -16,7 +16,7 @@ from tests.acceptance.seaport import AGENCIES, BORDER, CUSTOMS, EXAMPLE, QUARANT
 from tests.harness import alert, as_bytes, shipment
 
 pytestmark = [
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed here"),
 ]
 

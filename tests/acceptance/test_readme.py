@@ -15,7 +15,7 @@ import pytest
 from tests.acceptance.seaport import AGENCIES, CUSTOMS, EXAMPLE, QUARANTINE, ROOT, Running, Seaport, port, until
 from tests.harness import alert, as_bytes
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 README = (ROOT / "README.md").read_text()
 

@@ -19,7 +19,7 @@ import pytest
 from tests.acceptance.seaport import AGENCIES, BORDER, CUSTOMS, EXAMPLE, QUARANTINE, Running, Seaport, port, until
 from tests.harness import alert, as_bytes
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(500)
 
 # (sender, family) -> who receives it, by the agreements of the example.
 ENTITLED = {

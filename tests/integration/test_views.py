@@ -299,7 +299,6 @@ async def test_agencies_come_and_go_on_a_reload_and_what_waits_for_them_stays(ho
             assert received.message.id == "before"
 
 
-@pytest.mark.timeout(60)
 async def test_a_faulty_file_changes_nothing_at_all_and_says_why_and_a_right_one_all_of_it(house: House) -> None:
     config, agreements = house.folder / "cbm.toml", house.folder / "agreements"
     agreements.mkdir()

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent.parent
 CODE = [path for package in ("adapters", "broker", "schemas") for path in sorted((ROOT / package).rglob("*.py"))]
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def output_of(*command: str) -> str:

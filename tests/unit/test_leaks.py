@@ -43,7 +43,7 @@ AGENCIES = (CUSTOMS, QUARANTINE, BORDER)
 EXAMPLES = int(os.environ.get("CBM_TEST_LEAK_EXAMPLES", "300"))
 LIMITS = Limits()
 # A hundred examples a second, and three times that for a machine that is busy.
-pytestmark = pytest.mark.timeout(300 + EXAMPLES * 3 // 100)
+pytestmark = pytest.mark.timeout(600 + EXAMPLES * 3 // 100)
 KEY = SigningKey("2026-1", bytes(range(32)))
 PUBLIC = PublicKey(id=KEY.id, public=KEY.public)
 # What carries a signature is looked into, not looked through: digests and salts are letters by chance.
