@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -25,6 +26,35 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("cbm")
 
 ROOT = Path(__file__).parent.parent
+CLEAN_UP_S, AGAIN_S = 120.0, 30.0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer(item: pytest.Item) -> Iterator[None]:
+    """Let a test's alarm ring again: the first may end only a task of it, and what cleans up after it may hang too."""
+    done = yield
+    left_s, _ = signal.getitimer(signal.ITIMER_REAL)
+    if left_s > 0:
+        signal.setitimer(signal.ITIMER_REAL, left_s, AGAIN_S)
+    return done  # type: ignore[return-value]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Watch over the clean-up of a test that failed: its failure ended the alarm."""
+    if signal.getitimer(signal.ITIMER_REAL)[0] > 0:
+        return (yield)
+
+    def ring(*_: object) -> None:
+        pytest.fail(f"the clean-up took longer than {CLEAN_UP_S:g} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, CLEAN_UP_S, AGAIN_S)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="session")
