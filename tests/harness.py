@@ -18,6 +18,7 @@ from broker.node import PrivateNode
 from broker.provision import Place, provision
 from broker.service import Broker
 from broker.settings import Settings
+from tests import PATIENCE
 
 CUSTOMS, QUARANTINE, BORDER = "kr.customs", "kr.quarantine", "kr.border"
 
@@ -153,10 +154,10 @@ class House:
         task = asyncio.create_task(broker.run())
         self._brokers.append((broker, task, ledger))
         serving = asyncio.create_task(broker.serving.wait())
-        await asyncio.wait([serving, task], timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([serving, task], timeout=30 * PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             task.result()
-        assert serving.done(), "the broker did not start in 30 s"
+        assert serving.done(), "the broker did not start"
         return broker
 
     async def stop(self, broker: Broker) -> None:
@@ -187,8 +188,8 @@ class House:
 
 
 async def until(condition: Any, timeout_s: float = 15.0) -> Any:
-    """Await until an async condition is true, and return what it returned."""
-    deadline = asyncio.get_running_loop().time() + timeout_s
+    """Await until an async condition is true, and return what it returned; see `PATIENCE`."""
+    deadline = asyncio.get_running_loop().time() + timeout_s * PATIENCE
     while not (result := await condition()):
         assert asyncio.get_running_loop().time() < deadline, "what was waited for did not happen"
         await asyncio.sleep(0.05)

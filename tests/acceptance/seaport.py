@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests import PATIENCE
+
 ROOT = Path(__file__).parent.parent.parent
 CBM = Path(sys.executable).with_name("cbm")
 EXAMPLE = ROOT / "examples" / "seaport"
@@ -29,10 +31,10 @@ T = TypeVar("T")
 
 
 def until(condition: Callable[[], T], timeout_s: float = 20.0, what: str = "it") -> T:
-    """Wait until a condition holds, and return what it returned."""
-    deadline = time.monotonic() + timeout_s
+    """Wait until a condition holds, and return what it returned; see `PATIENCE`."""
+    deadline = time.monotonic() + timeout_s * PATIENCE
     while not (result := condition()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {timeout_s:g} s"
+        assert time.monotonic() < deadline, f"{what} did not happen within {timeout_s * PATIENCE:g} s"
         time.sleep(0.05)
     return result
 
@@ -107,13 +109,13 @@ class Running:
 
     def wait(self, timeout_s: float = 30.0) -> int:
         """Wait until it ends by itself, and return the exit status."""
-        return self._process.wait(timeout_s)
+        return self._process.wait(timeout_s * PATIENCE)
 
     def end(self, number: signal.Signals = signal.SIGINT, timeout_s: float = 60.0) -> int:
         """Send a signal, wait for the end, return the exit status."""
         if not self.ended:
             self._process.send_signal(number)
-        return self._process.wait(timeout_s)
+        return self._process.wait(timeout_s * PATIENCE)
 
 
 class Seaport:
@@ -150,7 +152,13 @@ class Seaport:
         command = [str(CBM), *map(str, arguments)]
         environment = self.environment(**(env or {}))
         done = subprocess.run(
-            command, input=stdin, env=environment, capture_output=True, timeout=timeout_s, cwd=self.folder, check=False
+            command,
+            input=stdin,
+            env=environment,
+            capture_output=True,
+            timeout=timeout_s * PATIENCE,
+            cwd=self.folder,
+            check=False,
         )
         # Whatever the command: what is no terminal gets no colour.
         assert b"\x1b" not in done.stdout + done.stderr, done

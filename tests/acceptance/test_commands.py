@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests import PATIENCE
 from tests.acceptance.seaport import BORDER, CBM, CUSTOMS, EXAMPLE, QUARANTINE, ROOT, Done, Seaport, until
 from tests.harness import alert, as_bytes, shipment
 
@@ -384,7 +385,7 @@ def test_a_reader_that_has_enough_is_no_error(seaport: Seaport) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=writing,
                 stderr=subprocess.PIPE,
-                timeout=30,
+                timeout=30 * PATIENCE,
                 check=False,
             )
         finally:
@@ -401,7 +402,7 @@ def on_a_terminal(seaport: Seaport, *arguments: object) -> str:
         env=seaport.environment(TERM="xterm", COLUMNS="160"),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=30,
+        timeout=30 * PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout

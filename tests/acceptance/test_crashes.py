@@ -22,6 +22,7 @@ import pytest
 
 from broker.client import Client, connect
 from broker.node import PrivateNode
+from tests import PATIENCE
 from tests.acceptance.seaport import BORDER, CUSTOMS, EXAMPLE, QUARANTINE, Running, Seaport, port, until
 from tests.harness import alert, as_bytes, shipment
 
@@ -142,7 +143,7 @@ async def ids_of(events: Any, wanted: set[str]) -> Counter[str]:
     missing = set(wanted)
     while missing:
         try:
-            received = await asyncio.wait_for(anext(events), 10)
+            received = await asyncio.wait_for(anext(events), 10 * PATIENCE)
         except TimeoutError:
             break
         received.ack()

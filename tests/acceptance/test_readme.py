@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import PATIENCE
 from tests.acceptance.seaport import AGENCIES, CUSTOMS, EXAMPLE, QUARANTINE, ROOT, Running, Seaport, port, until
 from tests.harness import alert, as_bytes
 
@@ -52,7 +53,7 @@ def shell(clone: tuple[Path, Seaport], script: str) -> subprocess.CompletedProce
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=60 * PATIENCE,
         check=False,
     )
 

@@ -368,7 +368,7 @@ async def test_a_connection_that_is_silently_dead_ends_by_missing_heartbeats(hou
         consumer = await session.consumer(QUEUE, prefetch=1)
         proxy.faults[direction].hole = True
         with pytest.raises(ConnectionLost):
-            await asyncio.wait_for(consumer.batch(1), 20)
+            await asyncio.wait_for(consumer.batch(1), WAIT_S)
         assert isinstance(session.lost.result(), ConnectionLost)
 
 

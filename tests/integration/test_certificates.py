@@ -32,6 +32,7 @@ from broker.service import Broker
 from broker.settings import Agency, Node, RabbitMQ, Settings
 from schemas import build
 from schemas.errors import NotAuthorised, NotFound, TransportError, Unreachable
+from tests import PATIENCE
 from tests.harness import BORDER, CUSTOMS, QUARANTINE, House, alert, until
 from tests.integration.conftest import forget_processes
 
@@ -371,7 +372,7 @@ async def test_an_agency_that_leaves_is_cut_off_and_its_certificate_is_not_good_
     bundle, own = authority(tls_house).agency("kr.gone", tmp_path), authority(tls_house).local("kr.gone")
     session = await Session.open(url(tls_house, "kr.gone", bundle), name="test")
     await provision(stay, tls_house.place, broker)
-    await asyncio.wait_for(session.lost, 15)
+    await asyncio.wait_for(session.lost, 15 * PATIENCE)
     await refused(url(tls_house, "kr.gone", bundle))
     assert not own.key.exists()
     await provision(come, tls_house.place, broker)
@@ -415,7 +416,7 @@ async def test_what_was_issued_is_withdrawn_at_once_and_nothing_else_is(tls_hous
     config = configuration(tls_house, tmp_path)
     done = await run("credentials", CUSTOMS, "--config", config, "--withdraw", "--certificate", tmp_path / "next")
     assert done.returncode == 0, done.stderr
-    await asyncio.wait_for(inside.lost, 15)
+    await asyncio.wait_for(inside.lost, 15 * PATIENCE)
     await refused(url(tls_house, CUSTOMS, stolen))
     for address in (done.stdout.strip(), url(tls_house, QUARANTINE, others)):
         await (await Session.open(address, name="test")).close()
@@ -450,7 +451,7 @@ async def test_a_broker_without_a_password_serves_by_its_own_certificate(tls_hou
     broker = Broker(settings, ledger, place)
     task = asyncio.create_task(broker.run())
     try:
-        await asyncio.wait_for(broker.serving.wait(), 30)
+        await asyncio.wait_for(broker.serving.wait(), 30 * PATIENCE)
         bundle = authority(tls_house).agency(BORDER, tmp_path)
         async with connect(place.certificate_url(BORDER, bundle)) as client:
             receipt = await (await client.publish(build(**alert(BORDER)))).receipt()

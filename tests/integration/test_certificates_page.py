@@ -27,6 +27,7 @@ from broker.service import Broker
 from broker.settings import Settings, load
 from schemas import build
 from schemas.errors import NotAuthorised, TransportError
+from tests import PATIENCE
 from tests.harness import BORDER, CUSTOMS, alert
 from tests.integration.conftest import forget_processes
 from tests.integration.test_certificates import Forgery
@@ -155,7 +156,7 @@ async def test_the_broker_serves_with_its_password_or_by_its_certificate_alone(
     broker = Broker(settings, ledger, place)
     task = asyncio.create_task(broker.run())
     try:
-        await asyncio.wait_for(broker.serving.wait(), 30)
+        await asyncio.wait_for(broker.serving.wait(), 30 * PATIENCE)
         bundle = operators.agencies.agency(BORDER, tmp_path)
         async with connect(place.certificate_url(BORDER, bundle)) as client:
             receipt = await (await client.publish(build(**alert(BORDER)))).receipt()

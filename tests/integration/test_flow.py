@@ -4,11 +4,12 @@ import asyncio
 from typing import Any
 
 from schemas import parse
+from tests import PATIENCE
 from tests.harness import BORDER, CUSTOMS, QUARANTINE, House, alert, as_bytes, shipment
 
 
 async def first(iterator: Any, timeout_s: float = 10) -> Any:
-    return await asyncio.wait_for(anext(iterator), timeout_s)
+    return await asyncio.wait_for(anext(iterator), timeout_s * PATIENCE)
 
 
 async def test_an_entitled_agency_receives_the_bytes_that_were_sent(house: House) -> None:

@@ -14,6 +14,7 @@ import pytest
 from adapters.folder import Folders
 from adapters.runner import Runner
 from broker.settings import Adapter
+from tests import PATIENCE
 from tests.edifact_documents import CARGO_REPORT
 from tests.harness import CUSTOMS, QUARANTINE, House, as_bytes, shipment, until
 
@@ -67,7 +68,7 @@ async def test_a_folder_full_of_documents_is_taken_whole_and_in_order_with_what_
         inbox_of = client.inbox("shipment")
         ids = []
         while len(ids) < DOCUMENTS:
-            received = await asyncio.wait_for(anext(inbox_of), 10)
+            received = await asyncio.wait_for(anext(inbox_of), 10 * PATIENCE)
             received.ack()
             ids.append(received.message.id)
         await inbox_of.aclose()  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
+from tests import PATIENCE
 from tests.harness import BORDER, CUSTOMS, QUARANTINE, House, alert, as_bytes, shipment
 from tests.integration.tools import dispositions
 
@@ -35,7 +36,7 @@ async def in_thread(url: str, work: Callable[[BlockingChannel], Any]) -> Any:
 
 def take(channel: BlockingChannel, queue: str, timeout_s: float = 10) -> tuple[Any, Any, bytes]:
     """Get one message, waiting for it."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + timeout_s * PATIENCE
     while time.monotonic() < deadline:
         method, props, body = channel.basic_get(queue, auto_ack=True)
         if method is not None:
@@ -128,7 +129,9 @@ async def test_a_plain_client_replays_its_log_from_the_first_and_from_an_offset(
             channel.basic_qos(prefetch_count=10)
             found: list[tuple[int, str]] = []
             arguments = {"x-stream-offset": offset}
-            for method, props, body in channel.consume(f"log.{QUARANTINE}", arguments=arguments, inactivity_timeout=10):
+            for method, props, body in channel.consume(
+                f"log.{QUARANTINE}", arguments=arguments, inactivity_timeout=10 * PATIENCE
+            ):
                 assert method is not None, "the log ended too early"
                 channel.basic_ack(method.delivery_tag)
                 found.append((int(props.headers["x-stream-offset"]), json.loads(body)["id"]))

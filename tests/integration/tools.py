@@ -12,9 +12,10 @@ import structlog
 from broker.amqp import Confirmations, Delivery, Session, properties
 from broker.settings import Settings
 from schemas.envelope import CONTENT_TYPE
+from tests import PATIENCE
 from tests.harness import House, as_bytes
 
-WAIT_S = 30.0
+WAIT_S = 30.0 * PATIENCE
 
 
 def limited(settings: Settings, **limits: Any) -> Settings:

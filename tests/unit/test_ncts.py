@@ -561,8 +561,9 @@ def test_hostile_sizes_cost_no_more_than_their_length(build: Any) -> None:
             read(content)
         return time.process_time() - started
 
+    # Others' work disturbs every reading, and the least one least.
     seconds(100)
-    assert seconds(8000) < 40 * max(seconds(1000), 0.01)
+    assert min(seconds(8000) for _ in range(3)) < 40 * max(min(seconds(1000) for _ in range(3)), 0.01)
 
 
 def test_the_tables_name_only_events_that_there_are() -> None:
