@@ -25,7 +25,8 @@ from tests.harness import BORDER, CUSTOMS, NETWORK, QUARANTINE, House, as_bytes,
 from tests.integration.tools import WAIT_S
 
 KEY, NEXT = SigningKey("2026", bytes(range(32))), SigningKey("2027", bytes(range(1, 33)))
-TODAY = datetime.now(UTC).date()
+# The days at the edge are what the unit tests look at: here a midnight may pass meanwhile.
+TODAY, DAY = datetime.now(UTC).date(), timedelta(days=1)
 CBM = Path(sys.executable).with_name("cbm")
 
 
@@ -132,7 +133,7 @@ async def test_a_key_that_has_ended_verifies_what_came_in_its_term_and_nothing_n
     broker = await started(house, public(KEY))
     async with house.client(CUSTOMS) as customs, house.client(QUARANTINE) as quarantine:
         assert (await told(customs, sign_bytes(as_bytes(traded(id="old")), KEY)))[0] == "accepted"
-        ended = public(KEY, valid_until=TODAY - timedelta(days=1))
+        ended = public(KEY, valid_until=TODAY - DAY)
         broker.apply(changed(house, ended, public(NEXT)))
         assert await told(customs, sign_bytes(as_bytes(traded()), KEY)) == ("refused", [("key-term", "/signature")])
         assert (await told(customs, sign_bytes(as_bytes(traded(id="new")), NEXT)))[0] == "accepted"
@@ -143,7 +144,7 @@ async def test_a_key_that_has_ended_verifies_what_came_in_its_term_and_nothing_n
                     found[json.loads(received.body)["id"]] = received
                     if len(found) == 2:
                         break
-        ring = Keyring({CUSTOMS: [public(KEY, valid_until=TODAY), public(NEXT, valid_from=TODAY)]})
+        ring = Keyring({CUSTOMS: [public(KEY, valid_until=TODAY + DAY), public(NEXT, valid_from=TODAY - DAY)]})
         assert [found[id_].verify(ring).key for id_ in ("old", "new")] == ["2026", "2027"]
         with pytest.raises(InvalidMessage, match="was good until"):
             found["old"].verify(Keyring({CUSTOMS: [ended]}))
