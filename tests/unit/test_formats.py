@@ -1,29 +1,43 @@
 """What the registry promises: a document finds its translator by its content, or is told what there is."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.document import Document
+from adapters.document import Document, Origin
 from adapters.formats import FORMATS, by_name, names, recognise
 from adapters.survey import REGISTRY, SURVEY, between_markers, main, registry, with_part
+from adapters.translator import messages
 from schemas.errors import NotFound, TranslationError
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "seaport" / "documents"
+DOCUMENTS = [
+    path for folder in (EXAMPLES, ROOT / "examples" / "formats") for path in sorted(folder.rglob("*")) if path.is_file()
+]
 
 
-@pytest.mark.parametrize(
-    "path", sorted(path for path in EXAMPLES.rglob("*") if path.is_file()), ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_each_example_is_of_one_format_only(path: Path) -> None:
     document = Document(path.read_bytes())
     translator, sure = recognise(document)
     assert sure >= 0.9
     others = {name: one.recognise(document) for name, one in FORMATS.items() if one is not translator}
     assert all(confidence < 0.5 for confidence in others.values()), others
+
+
+def test_every_format_that_is_read_has_an_example_of_its_name_which_makes_messages() -> None:
+    found = set()
+    for path in DOCUMENTS:
+        document = Document(path.read_bytes())
+        translator, _ = recognise(document)
+        assert messages(translator, document, Origin(path.parent.name, datetime(2026, 3, 5, tzinfo=UTC))), path
+        assert path.parent.name != "formats" or path.stem == translator.name
+        found.add(translator.name)
+    assert {name for name, one in FORMATS.items() if one.can_read} == found
 
 
 def test_a_format_is_found_by_its_name_and_an_unknown_name_is_told_the_known_ones() -> None:

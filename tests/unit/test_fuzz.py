@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from adapters.formats import FORMATS
-from bench.fuzz import Broken, read, seeds, words
+from bench.fuzz import ROOT, Broken, read, seeds, words
 from schemas.errors import Fault, TranslationError
 
 
@@ -60,9 +60,8 @@ def test_a_refusal_with_a_reason_is_what_is_expected(monkeypatch: pytest.MonkeyP
     read("reader", b"x")
 
 
-def test_the_examples_are_seeds_and_their_words_the_dictionary() -> None:
-    from bench.fuzz import ROOT
-
-    found = seeds("sps-certificate", [ROOT / "examples"])
-    assert found
-    assert b"SPSConsignment" in b" ".join(words(found))
+def test_the_examples_are_seeds_of_every_reader_and_their_words_the_dictionary() -> None:
+    folders = [ROOT / "examples"]
+    found = {name: seeds(name, folders) for name, one in FORMATS.items() if one.can_read}
+    assert [name for name, documents in found.items() if not documents] == []
+    assert b"SPSConsignment" in b" ".join(words(found["sps-certificate"]))
