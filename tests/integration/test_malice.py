@@ -449,7 +449,8 @@ async def test_deliveries_never_acknowledged_and_greedy_consumers_harm_their_own
 
     holding = asyncio.create_task(in_thread(house.url(BORDER), hold))
     await still_passes(house)
-    assert await holding == 300
+    # The one that passes meanwhile may be among them.
+    assert await holding >= 300
 
     async def back() -> bool:
         return await house.messages_in(inbox) >= 300
