@@ -144,7 +144,6 @@ class Runner:
                 log.warning("message.held", agency=self._adapter.agency, reasons=[_words(error)], wait_s=wait_s)
                 wait_s = min(max(wait_s, 0.1) * 2, _WAIT_MAX_S)
             with contextlib.suppress(TimeoutError):
-                # Not `wait_for`: in Python 3.11 that one forgets that it was cancelled, where both come at once.
                 async with asyncio.timeout(wait_s):
                     await self._nudged.wait()
 

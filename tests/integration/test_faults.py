@@ -130,7 +130,7 @@ async def test_a_broker_that_is_told_to_stop_while_the_ledger_is_away_stops_and_
     async with logged() as entries:
         confirmed = await flood(house, CUSTOMS, "shipment", [shipment() for _ in range(50)])
         await until(said(entries, "ledger.unavailable"))
-        await asyncio.wait_for(house.stop(broker), WAIT_S)
+        await asyncio.wait_for(house.stop(broker), 30)
     other.execute("ALTER TABLE away RENAME TO disposition")
     other.close()
     async with collecting(house, INBOX) as inbox:
